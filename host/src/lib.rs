@@ -1,0 +1,16 @@
+//! A workflow engine in one program: PostgreSQL holds all state, PGMQ carries the work, and every step attempt runs a
+//! handler inside a WebAssembly component, in a store of its own that is thrown away afterwards.
+//!
+//! A step is **claim → execute → complete**. A module knows only what stands left of it in
+//! `config → template → store → registry → sandbox → orchestration → dispatch → cli`. Only [`store`] holds SQL; only
+//! [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
+
+pub mod cli;
+pub mod config;
+pub mod dispatch;
+pub mod orchestration;
+pub mod registry;
+pub mod sandbox;
+pub mod store;
+pub mod telemetry;
+pub mod template;

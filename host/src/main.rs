@@ -1,0 +1,3 @@
+//! The command line of `tasker-wasm-host`.
+
+fn main() {}

@@ -1,0 +1,187 @@
+//! The settings as data. `config/tasker/base/*.toml` says of each what it is for and why it is what it is.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Deserializer};
+
+use super::DatabaseUrl;
+
+/// Every setting of the host.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Config {
+    /// Which environment the settings are for.
+    #[serde(skip)]
+    pub environment: Environment,
+    /// What every part shares.
+    pub common: Common,
+    /// Creating tasks, evaluating results, sweeping.
+    pub orchestration: Orchestration,
+    /// Claiming steps and running handlers.
+    pub worker: Worker,
+}
+
+/// The environments that settings and templates tell apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// Automated tests.
+    Test,
+    /// A person's machine.
+    #[default]
+    Development,
+    /// Everything that matters.
+    Production,
+}
+
+impl Environment {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Test, Self::Development, Self::Production];
+
+    /// The word in `TASKER_ENV`, in folder names and in templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// `common`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Common {
+    /// `common.database`.
+    pub database: Database,
+    /// `common.queues`.
+    pub queues: Queues,
+    /// `common.backoff`.
+    pub backoff: Backoff,
+    /// `common.task_templates`.
+    pub task_templates: TaskTemplates,
+}
+
+/// `common.database`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Database {
+    /// The server; `None` means a private one.
+    #[serde(default)]
+    pub url: Option<DatabaseUrl>,
+    /// The private server's programs; `None` means the usual places.
+    #[serde(default)]
+    pub postgres_bin: Option<PathBuf>,
+    /// `common.database.pool`.
+    pub pool: Pool,
+}
+
+/// `common.database.pool`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Pool {
+    /// Connections of a host.
+    pub max_connections: u32,
+}
+
+/// `common.queues`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Queues {
+    /// The lease of a claimed step.
+    #[serde(rename = "default_visibility_timeout_seconds", deserialize_with = "seconds")]
+    pub lease: Duration,
+    /// `common.queues.pgmq`.
+    pub pgmq: Pgmq,
+}
+
+/// `common.queues.pgmq`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Pgmq {
+    /// Time between looks at the queues.
+    #[serde(rename = "poll_interval_ms", deserialize_with = "millis")]
+    pub poll_interval: Duration,
+}
+
+/// `common.backoff`: what applies to every wait before a retry, whatever its template says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Backoff {
+    /// Whether waits are spread.
+    pub jitter_enabled: bool,
+    /// Largest change of a wait, as a fraction of it: 0 to 1.
+    pub jitter_max_percentage: f64,
+    /// The longest wait.
+    #[serde(rename = "max_backoff_seconds", deserialize_with = "seconds")]
+    pub max_backoff: Duration,
+}
+
+/// `common.task_templates`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct TaskTemplates {
+    /// Folders of templates.
+    pub search_paths: Vec<PathBuf>,
+}
+
+/// `orchestration`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Orchestration {
+    /// How long a stopping host waits for running attempts.
+    #[serde(rename = "shutdown_timeout_ms", deserialize_with = "millis")]
+    pub shutdown_timeout: Duration,
+    /// Time between sweeps.
+    #[serde(rename = "sweep_interval_ms", deserialize_with = "millis")]
+    pub sweep_interval: Duration,
+}
+
+/// `worker`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Worker {
+    /// This host's name in results and logs.
+    pub worker_id: String,
+    /// Files and folders of components.
+    pub component_path: Vec<PathBuf>,
+    /// `worker.mpsc_channels`.
+    pub mpsc_channels: MpscChannels,
+    /// `worker.sandbox`.
+    pub sandbox: Sandbox,
+}
+
+/// `worker.mpsc_channels`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct MpscChannels {
+    /// `worker.mpsc_channels.handler_dispatch`.
+    pub handler_dispatch: HandlerDispatch,
+}
+
+/// `worker.mpsc_channels.handler_dispatch`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct HandlerDispatch {
+    /// Claimed steps that may wait for a slot.
+    pub dispatch_buffer: usize,
+    /// Finished attempts that may wait for their commit.
+    pub completion_buffer: usize,
+    /// Attempts that run at once.
+    pub max_concurrent_handlers: u32,
+    /// Wall-clock limit of an attempt whose step sets none.
+    #[serde(rename = "handler_timeout_ms", deserialize_with = "millis")]
+    pub handler_timeout: Duration,
+}
+
+/// `worker.sandbox`: what one attempt may use.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Sandbox {
+    /// WebAssembly operations, roughly.
+    pub fuel: u64,
+    /// Linear memory in MiB.
+    pub memory_mb: u32,
+    /// Bytes of a result.
+    pub result_bytes: usize,
+    /// Log records.
+    pub log_lines: u32,
+    /// Bytes of all log records.
+    pub log_bytes: usize,
+    /// Folder of compiled components.
+    pub cache_dir: PathBuf,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}

@@ -1,0 +1,99 @@
+//! The keys a file may have and the bounds of their values, in the order of the model.
+//!
+//! Nothing is required: a layer says only what it changes, and the base says everything.
+
+use super::DatabaseUrl;
+use crate::document::{
+    Field,
+    Shape::{self, Boolean, Integer, List, Number, Table, Text},
+    TextRule,
+};
+
+const HOUR_SECONDS: i64 = 60 * 60;
+const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
+const MIB: i64 = 1024 * 1024;
+
+const PATH: Shape = Text(TextRule::length(1, 4096));
+
+/// A whole file.
+pub(super) const CONFIG: Shape = Table(&[
+    Field::optional("common", COMMON),
+    Field::optional(
+        "orchestration",
+        Table(&[
+            Field::optional("shutdown_timeout_ms", Integer(0, HOUR_SECONDS * 1000)),
+            Field::optional("sweep_interval_ms", Integer(10, HOUR_SECONDS * 1000)),
+        ]),
+    ),
+    Field::optional("worker", WORKER),
+]);
+
+const COMMON: Shape = Table(&[
+    Field::optional(
+        "database",
+        Table(&[
+            Field::optional("url", Text(DATABASE_URL)),
+            Field::optional("postgres_bin", PATH),
+            Field::optional(
+                "pool",
+                Table(&[
+                    // Fewer than four, and the sweep, the completions and a command would wait for each other.
+                    Field::optional("max_connections", Integer(4, 1000)),
+                ]),
+            ),
+        ]),
+    ),
+    Field::optional(
+        "queues",
+        Table(&[
+            // Leases are renewed at a third of their length, and a busy database may take a second for it.
+            Field::optional("default_visibility_timeout_seconds", Integer(3, DAY_SECONDS)),
+            Field::optional("pgmq", Table(&[Field::optional("poll_interval_ms", Integer(10, 60_000))])),
+        ]),
+    ),
+    Field::optional(
+        "backoff",
+        Table(&[
+            Field::optional("jitter_enabled", Boolean),
+            Field::optional("jitter_max_percentage", Number(0.0, 1.0)),
+            Field::optional("max_backoff_seconds", Integer(0, 7 * DAY_SECONDS)),
+        ]),
+    ),
+    Field::optional("task_templates", Table(&[Field::optional("search_paths", List(&PATH))])),
+]);
+
+const WORKER: Shape = Table(&[
+    Field::optional("worker_id", Text(TextRule::length(1, 255))),
+    Field::optional("component_path", List(&PATH)),
+    Field::optional(
+        "mpsc_channels",
+        Table(&[Field::optional(
+            "handler_dispatch",
+            Table(&[
+                Field::optional("dispatch_buffer", Integer(1, 100_000)),
+                Field::optional("completion_buffer", Integer(1, 100_000)),
+                // More than 16,000 reservations of address space do not fit.
+                Field::optional("max_concurrent_handlers", Integer(1, 10_000)),
+                Field::optional("handler_timeout_ms", Integer(1, 7 * DAY_SECONDS * 1000)),
+            ]),
+        )]),
+    ),
+    Field::optional(
+        "sandbox",
+        Table(&[
+            Field::optional("fuel", Integer(1, i64::MAX)),
+            // Linear memories of 32 bits end at 4 GiB.
+            Field::optional("memory_mb", Integer(1, 4096)),
+            // A PostgreSQL value ends at 1 GiB, and JSON of 256 MiB.
+            Field::optional("result_bytes", Integer(2, 256 * MIB)),
+            Field::optional("log_lines", Integer(0, 1_000_000)),
+            Field::optional("log_bytes", Integer(0, 1024 * MIB)),
+            Field::optional("cache_dir", PATH),
+        ]),
+    ),
+]);
+
+const DATABASE_URL: TextRule = TextRule {
+    secret: true,
+    ..TextRule::matching(4096, "a URL such as postgres://user:password@host:5432/database", DatabaseUrl::is_valid)
+};

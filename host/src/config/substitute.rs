@@ -1,0 +1,72 @@
+//! `${NAME}` and `${NAME:-default}` in the texts of a file.
+//!
+//! Only variables of [`ALLOWED`] may be named, so that a settings file cannot carry any secret of the process into a
+//! path or a name that is logged. A text that holds a variable's value is marked hidden.
+
+use super::variables::{Variables, get};
+use crate::document::{Node, Report, Value, did_you_mean};
+
+/// The variables of Tasker's list that the host's settings have a use for.
+const ALLOWED: [&str; 9] = [
+    "DATABASE_URL",
+    "TASKER_COMPONENT_PATH",
+    "TASKER_CONFIG_PATH",
+    "TASKER_ENV",
+    "TASKER_INSTANCE_ID",
+    "TASKER_POSTGRES_BIN",
+    "TASKER_TEMPLATE_PATH",
+    "TASKER_WORKER_ID",
+    "WORKSPACE_PATH",
+];
+
+/// Replaces every reference below `node`. What cannot be replaced is reported and taken out: `false` says so of the node
+/// itself.
+pub(super) fn substitute(node: &mut Node, variables: &Variables, report: &mut Report) -> bool {
+    match &mut node.value {
+        Value::Text(text) if text.contains("${") => match replaced(text, variables) {
+            Ok((replaced, from_environment)) => {
+                *text = replaced;
+                node.hidden |= from_environment;
+            }
+            Err(message) => {
+                report.error(&node.at, message);
+                return false;
+            }
+        },
+        Value::List(items) => items.retain_mut(|item| substitute(item, variables, report)),
+        Value::Table(entries) => entries.retain_mut(|entry| substitute(&mut entry.node, variables, report)),
+        _ => {}
+    }
+    true
+}
+
+fn replaced(text: &str, variables: &Variables) -> Result<(String, bool), String> {
+    let (mut result, mut rest, mut from_environment) = (String::new(), text, false);
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((reference, after)) = after.split_once('}') else {
+            return Err("`${` has no `}` after it; write `${NAME}` or `${NAME:-default}`".to_owned());
+        };
+        let (name, default) =
+            reference.split_once(":-").map_or((reference, None), |(name, default)| (name, Some(default)));
+        if !ALLOWED.contains(&name) {
+            let hint = did_you_mean(name, ALLOWED);
+            return Err(format!("`${{{name}}}` cannot be used in settings; only `{}` can{hint}", ALLOWED.join("`, `")));
+        }
+        result.push_str(before);
+        match (get(variables, name), default) {
+            (Some(value), _) => {
+                result.push_str(value);
+                from_environment = true;
+            }
+            (None, Some(default)) => result.push_str(default),
+            (None, None) => {
+                return Err(format!(
+                    "the environment variable {name} is not set; set it, or write `${{{name}:-default}}`"
+                ));
+            }
+        }
+        rest = after;
+    }
+    result.push_str(rest);
+    Ok((result, from_environment))
+}

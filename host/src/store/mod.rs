@@ -1,1 +1,44 @@
-//! (written by its owner)
+//! All state, and every SQL statement of the host.
+//!
+//! State changes are SQL functions that take arrays: one call is one round trip, one transaction and, where it must be
+//! durable, one flush of the log, however many steps it carries. The functions live in `host/migrations`, one file a
+//! family, and each has its file here. A step's way is [`Store::create_tasks`] → [`Store::claim_steps`] →
+//! [`Store::complete_steps`]; a claim is fenced by a number that only its holder knows to be current ([`Lease`]), so a
+//! host that lost its lease can do no harm.
+//!
+//! JSON that a guest wrote passes through as text ([`serde_json::value::RawValue`]): nobody builds a tree of it, and
+//! what PostgreSQL cannot store fails its own step.
+//!
+//! Messages are PGMQ's, whether its extension is installed or not; [`Store::migrate`] sees to that.
+
+mod claim;
+mod columns;
+mod complete;
+mod connect;
+mod error;
+mod lease;
+pub mod managed;
+mod migrate;
+mod pgmq;
+mod retry;
+mod states;
+mod tasks;
+mod templates;
+mod view;
+mod wake;
+
+pub use claim::{ClaimRequest, ClaimedStep};
+pub use complete::{AttemptRecord, Completion, CompletionReport, TaskChange, Usage, Verdict};
+pub use connect::Store;
+pub use error::StoreError;
+pub use lease::Lease;
+pub use migrate::{MigrationState, MigrationStatus};
+pub use pgmq::PgmqOrigin;
+pub use retry::Due;
+pub use states::{StepState, TaskState, UnknownState};
+pub use tasks::{NewStep, NewTask};
+pub use templates::{NewTemplate, TemplateRow};
+pub use view::{
+    AttemptTotals, AttemptView, ResultMetadata, StepExecutionResult, StepView, TaskFilter, TaskView, TransitionView,
+};
+pub use wake::WakeListener;

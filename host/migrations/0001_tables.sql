@@ -1,0 +1,139 @@
+-- The state of every task and step.
+--
+-- Every name is qualified, so nothing depends on search_path. The rows are written by the functions of the later files
+-- and by nothing else, which is why the hot tables carry no foreign keys: each check would take a KEY SHARE lock on one
+-- template or namespace row from every host at once. Keys are UUIDv7 made by the host, so they grow with time and a
+-- listing by key is a listing by age.
+--
+-- Payloads (context, inputs, results) are `json`, not `jsonb`: no SQL looks inside them, they come back byte for byte,
+-- they are parsed once, and `json` holds what a guest may return and `jsonb` refuses (`\u0000`, lone surrogates).
+
+create type tasker.task_state as enum (
+    'pending', 'initializing', 'enqueuing_steps', 'steps_in_process', 'evaluating_results', 'waiting_for_dependencies',
+    'waiting_for_retry', 'blocked_by_failures', 'complete', 'error', 'cancelled', 'resolved_manually'
+);
+
+create type tasker.step_state as enum (
+    'pending', 'enqueued', 'in_progress', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration',
+    'waiting_for_retry', 'complete', 'error', 'cancelled', 'resolved_manually'
+);
+
+-- PGMQ allows 47 characters for a queue's name, and `worker_..._queue` takes 13 of them.
+create table tasker.namespaces (
+    name text primary key check (name ~ '^[A-Za-z0-9_]{1,34}$'),
+    created_at timestamptz not null default clock_timestamp()
+);
+
+-- PGMQ folds queue names to lower case: two namespaces that differ only by case would share one queue.
+create unique index namespaces_queue on tasker.namespaces (lower(name));
+
+-- One row for each content ever registered; tasks point at the exact row they were planned from. The row of a name and
+-- version that was registered last is the current one, so only `registered_at` ever changes.
+create table tasker.templates (
+    template_uuid uuid primary key,
+    namespace text not null references tasker.namespaces (name),
+    name text not null,
+    version text not null,
+    digest text not null,
+    description text,
+    configuration jsonb not null,
+    registered_at timestamptz not null default clock_timestamp(),
+    unique (namespace, name, version, digest)
+);
+
+-- `sinks_left` counts the steps without successors that are not done. The row is written when the task's own state
+-- changes or such a step finishes, never for the steps between.
+create table tasker.tasks (
+    task_uuid uuid primary key,
+    template_uuid uuid not null,
+    correlation_id uuid not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    completed_at timestamptz,
+    state tasker.task_state not null,
+    sinks_left integer not null check (sinks_left >= 0),
+    priority integer not null,
+    namespace text not null,
+    name text not null,
+    version text not null,
+    initiator text not null,
+    source_system text not null,
+    reason text not null,
+    tags json not null,
+    context json not null
+) with (fillfactor = 85);
+
+create index tasks_by_namespace on tasker.tasks (namespace, task_uuid);
+create index tasks_not_complete on tasker.tasks (state, task_uuid) where state <> 'complete';
+
+-- `pending_parents` is the step's readiness: zero means it may run. `attempts` counts finished attempts and the one in
+-- flight. `claims` is the fence: each claim bumps it, and a completion must carry the number it was given.
+create table tasker.steps (
+    step_uuid uuid primary key,
+    task_uuid uuid not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    claimed_at timestamptz,
+    run_after timestamptz,
+    state tasker.step_state not null,
+    pending_parents integer not null check (pending_parents >= 0),
+    attempts integer not null default 0 check (attempts >= 0),
+    max_attempts integer not null,
+    claims integer not null default 0,
+    is_sink boolean not null,
+    retryable boolean not null,
+    name text not null,
+    claimed_by text,
+    inputs json not null,
+    result json,
+    metadata json,
+    error json,
+    unique (task_uuid, name)
+) with (fillfactor = 50);
+
+-- The predicate names `run_after`, not `state`: a state in an index's predicate would make no change of state a HOT
+-- update. `run_after` is set while a step waits for its retry and null otherwise.
+create index steps_due on tasker.steps (run_after) where run_after is not null;
+
+create table tasker.edges (
+    parent_uuid uuid not null,
+    child_uuid uuid not null,
+    primary key (parent_uuid, child_uuid)
+);
+
+create index edges_to_parents on tasker.edges (child_uuid) include (parent_uuid);
+
+-- One row for each finished attempt: its outcome and what it used. `claim` is the key, because a step that is reset
+-- counts its attempts from one again and its claims never.
+create table tasker.attempts (
+    step_uuid uuid not null,
+    claim integer not null,
+    attempt integer not null,
+    host_calls bigint not null,
+    fuel bigint not null,
+    peak_memory_bytes bigint not null,
+    instantiate_us bigint not null,
+    guest_us bigint not null,
+    total_us bigint not null,
+    started_at timestamptz not null,
+    finished_at timestamptz not null,
+    outcome text not null,
+    error_type text,
+    host text not null,
+    primary key (step_uuid, claim)
+);
+
+-- One row for each change from one resting state to another, of a step or (step_uuid null) of its task. States that are
+-- entered and left inside one transaction are not recorded: a task goes pending -> steps_in_process when it is created,
+-- its last result takes it steps_in_process -> complete, a step goes in_progress -> complete.
+create table tasker.transitions (
+    task_uuid uuid not null,
+    sequence bigint generated always as identity,
+    step_uuid uuid,
+    at timestamptz not null default clock_timestamp(),
+    attempt integer,
+    from_state text not null,
+    to_state text not null,
+    reason text,
+    primary key (task_uuid, sequence)
+);

@@ -1,0 +1,45 @@
+-- The way into PGMQ. Each namespace has one queue, `worker_{namespace}_queue`; a message is three UUIDs and everything
+-- else stays in the tables. The queue's table is addressed directly, because the calls of PGMQ's own API plan a
+-- statement for each message where one for each batch is enough. Only columns that every PGMQ 1.x has are used.
+
+create function tasker.queue_name(p_namespace text) returns text
+language sql immutable strict parallel safe as $$ select 'worker_' || p_namespace || '_queue' $$;
+
+create function tasker.queue_table(p_namespace text) returns text
+language sql immutable strict parallel safe as $$ select 'q_worker_' || lower(p_namespace) || '_queue' $$;
+
+-- Puts one message for each step into the queue of its task's namespace. The steps are already in state 'enqueued'.
+create function tasker.send_steps(p_steps uuid[], p_tasks uuid[]) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_batch record;
+begin
+    -- Ordered by name, so that two senders meet the queues in one order.
+    for v_batch in
+        select t.namespace, array_agg(jsonb_build_object(
+            'task_uuid', t.task_uuid, 'step_uuid', ready.step_uuid, 'correlation_id', t.correlation_id
+        ) order by ready.place) as messages
+        from unnest(p_steps, p_tasks) with ordinality ready (step_uuid, task_uuid, place)
+        join tasker.tasks t on t.task_uuid = ready.task_uuid
+        group by t.namespace
+        order by t.namespace
+    loop
+        execute format(
+            'insert into pgmq.%I (vt, message) select clock_timestamp(), message from unnest($1) message',
+            tasker.queue_table(v_batch.namespace)
+        ) using v_batch.messages;
+    end loop;
+end
+$$;
+
+-- Takes messages out of one queue. Their order does not matter: who waits for a message here holds the lock of its
+-- step, and those who lock messages without it (claims, renewals) wait for nobody.
+create function tasker.delete_messages(p_namespace text, p_messages bigint[]) returns void
+language plpgsql as $$
+begin
+    execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespace)) using p_messages;
+end
+$$;

@@ -1,0 +1,193 @@
+-- Takes up to `p_limit` steps for a host: reads visible messages, hides them for the length of the lease and marks
+-- their steps in progress. Answers, for each step, everything its execution needs.
+--
+-- * The commit does not wait for the disk. A claim lost in a crash leaves its message in the queue, to be read again; a
+--   completion is durable, and the log is flushed in order, so no completion outlives its claim.
+-- * The limit is shared between the namespaces in a random order, then what is left goes to those that have more.
+-- * No lock is waited for. A step that somebody holds (its lease lapsed while it was being completed) is left alone:
+--   the message is gone when that completion commits, and visible again after the lease if it does not.
+-- * A message whose step is in progress has outlived its lease. It is claimed again with a new fence; the attempt is
+--   the same one, because the first never reached a verdict.
+-- * Messages without a step that may run are cleared away: deleted when the step is done, archived when it is unknown.
+--
+-- The messages are gathered into arrays first: joined directly, the planner takes the queue for a thousand rows and
+-- scans all of tasker.steps. For the same reason these functions forbid the plans that read a whole table.
+
+-- The readable part of one queue, as arrays. A message that names no step comes with a null.
+create function tasker.read_messages(
+    p_namespace text, p_limit integer, p_lease interval,
+    out messages bigint[], out steps uuid[], out since timestamptz[]
+)
+language plpgsql as $$
+begin
+    execute format(
+        'with taken as (
+            update pgmq.%1$I set vt = clock_timestamp() + $2, read_ct = read_ct + 1
+            where msg_id = any (array(
+                select msg_id from pgmq.%1$I where vt <= clock_timestamp() order by msg_id limit $1
+                for update skip locked
+            ))
+            returning msg_id, enqueued_at, message ->> ''step_uuid'' as step_uuid
+        )
+        select array_agg(msg_id order by msg_id), array_agg(case
+            when step_uuid ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' then step_uuid::uuid end order by msg_id
+        ), array_agg(enqueued_at order by msg_id) from taken',
+        tasker.queue_table(p_namespace)
+    ) into messages, steps, since using p_limit, p_lease;
+end
+$$;
+
+-- Clears away the messages in `p_messages` whose step can not be run.
+create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], p_steps uuid[]) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_batch record;
+begin
+    for v_batch in
+        select given.namespace, array_agg(given.message) filter (where s.step_uuid is not null) as done,
+            array_agg(given.message) filter (where s.step_uuid is null) as unknown
+        from unnest(p_namespaces, p_messages, p_steps) given (namespace, message, step_uuid)
+        left join tasker.steps s on s.step_uuid = given.step_uuid
+        where s.step_uuid is null or s.state not in ('enqueued', 'in_progress')
+        group by given.namespace
+        order by given.namespace
+    loop
+        if v_batch.done is not null then
+            perform tasker.delete_messages(v_batch.namespace, v_batch.done);
+        end if;
+        if v_batch.unknown is not null then
+            perform pgmq.archive(tasker.queue_name(v_batch.namespace), v_batch.unknown);
+        end if;
+    end loop;
+end
+$$;
+
+-- All steps before each of the given ones, by the place of the given one. The planner expects far more than there are
+-- and would clear megabytes for them on each call: little work_mem is what keeps it from that.
+create function tasker.ancestry(p_steps uuid[]) returns table (place bigint, ancestor uuid)
+language plpgsql stable rows 100
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set work_mem = '64kB'
+as $$
+begin
+    return query
+    with recursive ancestry (place, ancestor) as (
+        select given.place, e.parent_uuid from unnest(p_steps) with ordinality given (step_uuid, place)
+        join tasker.edges e on e.child_uuid = given.step_uuid
+        union
+        select a.place, e.parent_uuid from ancestry a join tasker.edges e on e.child_uuid = a.ancestor
+    )
+    select a.place, a.ancestor from ancestry a;
+end
+$$;
+
+create function tasker.claim_steps(p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision)
+returns table (
+    namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
+    name text, attempts integer, max_attempts integer, claim integer, retryable boolean, task json, inputs json,
+    dependency_results json, enqueued_at timestamptz, created_at timestamptz
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_lease interval := make_interval(secs => p_lease_seconds);
+    v_open text[];
+    v_more text[] := '{}';
+    v_namespace text;
+    v_share integer;
+    v_left integer := p_limit;
+    v_read record;
+    v_namespaces text[] := '{}';
+    v_messages bigint[] := '{}';
+    v_steps uuid[] := '{}';
+    v_since timestamptz[] := '{}';
+    v_claimed uuid[];
+    v_results json[];
+begin
+    perform set_config('synchronous_commit', 'off', true);
+
+    select array_agg(n.name order by random()) into v_open from tasker.namespaces n where n.name = any (p_namespaces);
+    -- Two rounds: a share for each namespace, then the rest for those that filled theirs.
+    for v_round in 1..2 loop
+        for v_place in 1..coalesce(cardinality(v_open), 0) loop
+            exit when v_left <= 0;
+            v_namespace := v_open[v_place];
+            v_share := case v_round
+                when 1 then ceil(v_left::numeric / (cardinality(v_open) - v_place + 1))::integer else v_left end;
+            v_read := tasker.read_messages(v_namespace, v_share, v_lease);
+            continue when v_read.messages is null;
+            v_namespaces := v_namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
+            v_messages := v_messages || v_read.messages;
+            v_steps := v_steps || v_read.steps;
+            v_since := v_since || v_read.since;
+            v_left := v_left - cardinality(v_read.messages);
+            if cardinality(v_read.messages) = v_share then
+                v_more := v_more || v_namespace;
+            end if;
+        end loop;
+        exit when v_left <= 0 or cardinality(v_more) = 0;
+        v_open := v_more;
+    end loop;
+    if cardinality(v_messages) = 0 then
+        return;
+    end if;
+
+    with free as (
+        select s.step_uuid, s.state from tasker.steps s
+        where s.step_uuid = any (v_steps) and s.state in ('enqueued', 'in_progress')
+        for update skip locked
+    ), claimed as (
+        update tasker.steps s
+        set state = 'in_progress', attempts = s.attempts + (free.state = 'enqueued')::integer, claims = s.claims + 1,
+            claimed_by = p_host, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
+        from free where s.step_uuid = free.step_uuid
+        returning s.step_uuid, s.task_uuid, s.attempts, free.state as from_state
+    ), logged as (
+        insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state, reason)
+        select task_uuid, step_uuid, attempts, from_state, 'in_progress',
+            case when from_state = 'in_progress' then 'its lease lapsed' end
+        from claimed
+    )
+    select array_agg(step_uuid) into v_claimed from claimed;
+    if coalesce(cardinality(v_claimed), 0) < cardinality(v_messages) then
+        perform tasker.clear_messages(v_namespaces, v_messages, v_steps);
+    end if;
+
+    -- What the ancestors of each brought, by name.
+    v_results := array_fill('{}'::json, array[cardinality(v_steps)]);
+    for v_read in
+        select a.place, json_object_agg(s.name, json_build_object(
+            'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', s.result
+        )) as results
+        from tasker.ancestry(v_steps) a
+        join tasker.steps s on s.step_uuid = a.ancestor
+        where s.state in ('complete', 'resolved_manually')
+        group by a.place
+    loop
+        v_results[v_read.place] := v_read.results;
+    end loop;
+
+    return query
+    select given.namespace, given.message, s.task_uuid, s.step_uuid, t.template_uuid, t.correlation_id, s.name,
+        s.attempts, s.max_attempts, s.claims, s.retryable,
+        json_build_object(
+            'taskUuid', t.task_uuid, 'name', t.name, 'namespace', t.namespace, 'version', t.version,
+            'context', t.context, 'correlationId', t.correlation_id, 'priority', t.priority, 'initiator', t.initiator,
+            'sourceSystem', t.source_system, 'reason', t.reason, 'tags', t.tags, 'createdAt', t.created_at
+        ),
+        s.inputs, given.dependency_results,
+        given.since, s.created_at
+    from unnest(v_namespaces, v_messages, v_steps, v_since, v_results) with ordinality
+        given (namespace, message, step_uuid, since, dependency_results, place)
+    join tasker.steps s on s.step_uuid = given.step_uuid
+    join tasker.tasks t on t.task_uuid = s.task_uuid
+    where given.step_uuid = any (v_claimed)
+    order by given.place;
+end
+$$;

@@ -1,0 +1,263 @@
+//! Completing: committing the outcomes of many attempts at once.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
+
+use super::columns::column;
+use super::{Lease, Store, StoreError, TaskState};
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// The claim it was made under.
+    pub lease: Lease,
+    /// What becomes of the step.
+    pub verdict: Verdict,
+    /// What the handler tells of its execution, a JSON object.
+    pub metadata: Box<RawValue>,
+    /// What the attempt was and used.
+    pub attempt: AttemptRecord,
+}
+
+/// What becomes of a step. An `error` is a JSON object: `message`, `error_type`, `error_code`, `retryable`, `backtrace`.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// It is complete.
+    Complete {
+        /// Its result, any JSON value.
+        result: Box<RawValue>,
+    },
+    /// It is tried again.
+    Retry {
+        /// Not before this long from now.
+        after: Duration,
+        /// Why.
+        error: Box<RawValue>,
+    },
+    /// It failed for good.
+    Error {
+        /// Why.
+        error: Box<RawValue>,
+    },
+}
+
+/// One finished attempt, as it is kept.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// The outcome's name.
+    pub outcome: String,
+    /// The failure's type; none for a success.
+    pub error_type: Option<String>,
+    /// Where it ran.
+    pub host: String,
+    /// When its execution began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// What an attempt used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// The most linear memory it had at once, in bytes.
+    pub peak_memory_bytes: u64,
+    /// Microseconds to make its instance.
+    pub instantiate_us: u64,
+    /// Microseconds inside the guest.
+    pub guest_us: u64,
+    /// Microseconds from beginning to end.
+    pub total_us: u64,
+    /// Calls of host functions.
+    pub host_calls: u64,
+}
+
+/// What a commit of completions brought.
+#[derive(Debug, Clone, Default)]
+pub struct CompletionReport {
+    /// For each completion given, whether it was current. One that was not changed nothing.
+    pub accepted: Vec<bool>,
+    /// How many successors were queued.
+    pub enqueued: u32,
+    /// The tasks that came to rest: complete, or blocked by a failure.
+    pub tasks: Vec<TaskChange>,
+    /// When the first of the retries is due, from now; none if there was no retry.
+    pub next_retry: Option<Duration>,
+}
+
+/// A task's new state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskChange {
+    /// The task.
+    pub task_uuid: Uuid,
+    /// The state it is in now.
+    pub state: TaskState,
+}
+
+impl CompletionReport {
+    /// How many completions came from claims that are no longer current.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.accepted.iter().filter(|accepted| !**accepted).count()
+    }
+
+    fn append(&mut self, other: Self) {
+        self.accepted.extend(other.accepted);
+        self.enqueued += other.enqueued;
+        self.tasks.extend(other.tasks);
+        self.next_retry = [self.next_retry, other.next_retry].into_iter().flatten().min();
+    }
+}
+
+impl Completion {
+    /// The same attempt, failed because what it brought cannot be stored.
+    fn unstorable(&self, reason: &StoreError) -> Self {
+        const ERROR_TYPE: &str = "unstorable_result";
+        let raw = |value: serde_json::Value| to_raw_value(&value).expect("a value in memory is JSON");
+        let error = serde_json::json!({
+            "message": format!("what the handler returned cannot be stored: {reason}"),
+            "error_type": ERROR_TYPE,
+            "retryable": false,
+            "backtrace": [],
+        });
+        Self {
+            lease: self.lease.clone(),
+            verdict: Verdict::Error { error: raw(error) },
+            metadata: raw(serde_json::json!({})),
+            attempt: AttemptRecord {
+                outcome: "failure".into(),
+                error_type: Some(ERROR_TYPE.into()),
+                ..self.attempt.clone()
+            },
+        }
+    }
+}
+
+impl Store {
+    /// Commits completions, all in one transaction that is on disk when this returns.
+    ///
+    /// A value that PostgreSQL cannot take (nested too deep, a NUL character in an error's type) fails its own step and
+    /// no other: the completions are then committed one by one.
+    ///
+    /// # Errors
+    /// The database fails. Whether the commit happened is then unknown; sending the same completions again is safe.
+    pub async fn complete_steps(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
+        match self.commit(completions).await {
+            Err(error) if error.is_about_data() => {
+                tracing::warn!(%error, completions = completions.len(), "a result cannot be stored");
+            }
+            outcome => return outcome,
+        }
+        let mut report = CompletionReport::default();
+        for completion in completions {
+            let one = match self.commit(std::slice::from_ref(completion)).await {
+                Err(error) if error.is_about_data() => self.commit(&[completion.unstorable(&error)]).await,
+                outcome => outcome,
+            };
+            report.append(one?);
+        }
+        Ok(report)
+    }
+
+    async fn commit(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
+        let row: Committed = sqlx::query_as(
+            "select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                $17, $18, $19, $20)",
+        )
+        .bind(column(completions, |done| done.lease.step_uuid))
+        .bind(column(completions, |done| done.lease.claim))
+        .bind(column(completions, |done| done.lease.namespace.as_str()))
+        .bind(column(completions, |done| done.lease.message_id))
+        .bind(column(completions, |done| done.verdict.name()))
+        .bind(column(completions, |done| done.verdict.delay_ms()))
+        .bind(column(completions, |done| done.verdict.result()))
+        .bind(column(completions, |done| done.metadata.get()))
+        .bind(column(completions, |done| done.verdict.error()))
+        .bind(column(completions, |done| done.attempt.outcome.as_str()))
+        .bind(column(completions, |done| done.attempt.error_type.as_deref()))
+        .bind(column(completions, |done| done.attempt.host.as_str()))
+        .bind(column(completions, |done| bigint(done.attempt.usage.fuel)))
+        .bind(column(completions, |done| bigint(done.attempt.usage.peak_memory_bytes)))
+        .bind(column(completions, |done| bigint(done.attempt.usage.instantiate_us)))
+        .bind(column(completions, |done| bigint(done.attempt.usage.guest_us)))
+        .bind(column(completions, |done| bigint(done.attempt.usage.total_us)))
+        .bind(column(completions, |done| bigint(done.attempt.usage.host_calls)))
+        .bind(column(completions, |done| done.attempt.started_at))
+        .bind(column(completions, |done| done.attempt.finished_at))
+        .fetch_one(&self.pool)
+        .await?;
+        row.report(completions.len())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Committed {
+    accepted: Vec<i32>,
+    enqueued: i32,
+    changed_tasks: Option<Vec<Uuid>>,
+    changed_states: Option<Vec<String>>,
+    next_retry_ms: Option<i64>,
+}
+
+impl Committed {
+    fn report(self, given: usize) -> Result<CompletionReport, StoreError> {
+        let mut accepted = vec![false; given];
+        for place in self.accepted {
+            // Places in SQL count from one.
+            accepted[place as usize - 1] = true;
+        }
+        let changes = self.changed_tasks.unwrap_or_default().into_iter().zip(self.changed_states.unwrap_or_default());
+        let tasks = changes
+            .map(|(task_uuid, state)| Ok(TaskChange { task_uuid, state: super::states::read(&state)? }))
+            .collect::<Result<_, sqlx::Error>>()?;
+        Ok(CompletionReport {
+            accepted,
+            enqueued: self.enqueued.unsigned_abs(),
+            tasks,
+            next_retry: self.next_retry_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+        })
+    }
+}
+
+impl Verdict {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Complete { .. } => "complete",
+            Self::Retry { .. } => "retry",
+            Self::Error { .. } => "error",
+        }
+    }
+
+    fn result(&self) -> Option<&str> {
+        match self {
+            Self::Complete { result } => Some(result.get()),
+            Self::Retry { .. } | Self::Error { .. } => None,
+        }
+    }
+
+    fn error(&self) -> Option<&str> {
+        match self {
+            Self::Retry { error, .. } | Self::Error { error } => Some(error.get()),
+            Self::Complete { .. } => None,
+        }
+    }
+
+    fn delay_ms(&self) -> Option<i64> {
+        match self {
+            Self::Retry { after, .. } => Some(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
+            Self::Complete { .. } | Self::Error { .. } => None,
+        }
+    }
+}
+
+/// PostgreSQL has no unsigned numbers; a count this large is one that overflowed.
+fn bigint(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,57 @@
+//! Leases: for how long a claimed step's message stays hidden from other hosts.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::columns::column;
+use super::{Store, StoreError};
+
+/// The right to finish a claimed step. Current until the step is completed, put back, or claimed again after its time
+/// ran out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// Whose queue the message is in.
+    pub namespace: String,
+    /// The message.
+    pub message_id: i64,
+    /// The step.
+    pub step_uuid: Uuid,
+    /// The fence: the number of the claim.
+    pub claim: i32,
+}
+
+impl Store {
+    /// Renews leases for `length` from now. Answers the steps whose lease is lost: what their attempts bring will be
+    /// refused, so they may as well be stopped.
+    ///
+    /// # Errors
+    /// The database fails; the leases then run on as they were.
+    pub async fn renew_leases(&self, leases: &[Lease], length: Duration) -> Result<Vec<Uuid>, StoreError> {
+        let lost = sqlx::query_scalar("select tasker.renew_leases($1, $2, $3, $4, $5)")
+            .bind(column(leases, |lease| lease.step_uuid))
+            .bind(column(leases, |lease| lease.claim))
+            .bind(column(leases, |lease| lease.namespace.as_str()))
+            .bind(column(leases, |lease| lease.message_id))
+            .bind(length.as_secs_f64())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(lost)
+    }
+
+    /// Puts steps back into their queues, at the place they had: visible at once, their attempts not spent. Answers how
+    /// many were still ours.
+    ///
+    /// # Errors
+    /// The database fails; the leases then run out by themselves.
+    pub async fn release_steps(&self, leases: &[Lease]) -> Result<u32, StoreError> {
+        let released: i32 = sqlx::query_scalar("select tasker.release_steps($1, $2, $3, $4)")
+            .bind(column(leases, |lease| lease.step_uuid))
+            .bind(column(leases, |lease| lease.claim))
+            .bind(column(leases, |lease| lease.namespace.as_str()))
+            .bind(column(leases, |lease| lease.message_id))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(released.unsigned_abs())
+    }
+}

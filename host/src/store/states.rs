@@ -1,0 +1,117 @@
+//! The states of tasks and steps, by the names that clients and the database know.
+//!
+//! Some of the names are only passed through inside one transaction and never rest in a row; they are here because a
+//! client may ask for them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A state's name that is not one of those known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not a {kind} state; expected one of {expected}")]
+pub struct UnknownState {
+    name: String,
+    kind: &'static str,
+    expected: String,
+}
+
+macro_rules! states {
+    ($(#[$doc:meta])* $type:ident, $kind:literal: $($variant:ident = $name:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $type {
+            $(#[doc = concat!("`", $name, "`")] $variant),+
+        }
+
+        impl $type {
+            /// Every state, in the order of a life.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name in SQL and JSON.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownState;
+
+            fn from_str(name: &str) -> Result<Self, UnknownState> {
+                Self::ALL.iter().copied().find(|state| state.as_str() == name).ok_or_else(|| UnknownState {
+                    name: name.to_owned(),
+                    kind: $kind,
+                    expected: Self::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", "),
+                })
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+states! {
+    /// The state of a task.
+    TaskState, "task":
+    Pending = "pending",
+    Initializing = "initializing",
+    EnqueuingSteps = "enqueuing_steps",
+    StepsInProcess = "steps_in_process",
+    EvaluatingResults = "evaluating_results",
+    WaitingForDependencies = "waiting_for_dependencies",
+    WaitingForRetry = "waiting_for_retry",
+    BlockedByFailures = "blocked_by_failures",
+    Complete = "complete",
+    Error = "error",
+    Cancelled = "cancelled",
+    ResolvedManually = "resolved_manually",
+}
+
+states! {
+    /// The state of a step.
+    StepState, "step":
+    Pending = "pending",
+    Enqueued = "enqueued",
+    InProgress = "in_progress",
+    EnqueuedForOrchestration = "enqueued_for_orchestration",
+    EnqueuedAsErrorForOrchestration = "enqueued_as_error_for_orchestration",
+    WaitingForRetry = "waiting_for_retry",
+    Complete = "complete",
+    Error = "error",
+    Cancelled = "cancelled",
+    ResolvedManually = "resolved_manually",
+}
+
+impl TaskState {
+    /// Whether a task in this state does not go on by itself.
+    #[must_use]
+    pub fn is_resting(self) -> bool {
+        matches!(
+            self,
+            Self::BlockedByFailures | Self::Complete | Self::Error | Self::Cancelled | Self::ResolvedManually
+        )
+    }
+}
+
+impl StepState {
+    /// Whether the steps that depend on a step in this state may run.
+    #[must_use]
+    pub fn satisfies_dependents(self) -> bool {
+        matches!(self, Self::Complete | Self::ResolvedManually)
+    }
+}
+
+/// Reads a state from the name that the database has for it.
+pub(super) fn read<State>(name: &str) -> Result<State, sqlx::Error>
+where
+    State: FromStr<Err = UnknownState>,
+{
+    name.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}

@@ -1,0 +1,145 @@
+//! Creating tasks: many of them, with their steps and edges, in one commit.
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::columns::column;
+use super::{Store, StoreError};
+
+/// A task that was planned and is to be created.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// Its key, a UUIDv7.
+    pub task_uuid: Uuid,
+    /// The registered template it was planned from.
+    pub template_uuid: Uuid,
+    /// The template's namespace.
+    pub namespace: String,
+    /// The template's name.
+    pub name: String,
+    /// The template's version.
+    pub version: String,
+    /// The input of the task, a JSON value.
+    pub context: Box<RawValue>,
+    /// Who asked for it.
+    pub initiator: String,
+    /// The system they asked through.
+    pub source_system: String,
+    /// Why.
+    pub reason: String,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// -100 to 100; 0 is ordinary.
+    pub priority: i32,
+    /// Joins the task to what happens elsewhere.
+    pub correlation_id: Uuid,
+    /// Its steps, each after its parents or not: their order is the order they are shown in.
+    pub steps: Vec<NewStep>,
+}
+
+/// A step of a [`NewTask`].
+#[derive(Debug, Clone)]
+pub struct NewStep {
+    /// Its key, a UUIDv7.
+    pub step_uuid: Uuid,
+    /// Its name, unique in the task.
+    pub name: String,
+    /// The steps it waits for, as places in [`NewTask::steps`]; a place named twice counts once.
+    pub parents: Vec<usize>,
+    /// How many attempts it may take, at least one.
+    pub max_attempts: i32,
+    /// Whether a retryable failure is tried again.
+    pub retryable: bool,
+    /// The handler's initialization, a JSON object.
+    pub inputs: Box<RawValue>,
+}
+
+/// The steps and edges of all tasks, column by column.
+#[derive(Default)]
+struct Columns<'a> {
+    sinks: Vec<i32>,
+    uuids: Vec<Uuid>,
+    tasks: Vec<Uuid>,
+    names: Vec<&'a str>,
+    parents: Vec<i32>,
+    is_sink: Vec<bool>,
+    retryable: Vec<bool>,
+    max_attempts: Vec<i32>,
+    inputs: Vec<&'a str>,
+    edge_parents: Vec<Uuid>,
+    edge_children: Vec<Uuid>,
+}
+
+impl<'a> Columns<'a> {
+    fn add(&mut self, task: &'a NewTask) {
+        let mut is_sink = vec![true; task.steps.len()];
+        for step in &task.steps {
+            let mut parents = step.parents.clone();
+            parents.sort_unstable();
+            parents.dedup();
+            for &parent in &parents {
+                is_sink[parent] = false;
+                self.edge_parents.push(task.steps[parent].step_uuid);
+                self.edge_children.push(step.step_uuid);
+            }
+            self.uuids.push(step.step_uuid);
+            self.tasks.push(task.task_uuid);
+            self.names.push(&step.name);
+            self.parents.push(parents.len() as i32);
+            self.retryable.push(step.retryable);
+            self.max_attempts.push(step.max_attempts);
+            self.inputs.push(step.inputs.get());
+        }
+        self.sinks.push(is_sink.iter().filter(|sink| **sink).count() as i32);
+        self.is_sink.extend(is_sink);
+    }
+}
+
+impl Store {
+    /// Creates tasks and queues the steps that wait for nothing, all or none. A task without steps is complete at once.
+    /// Answers how many steps were queued.
+    ///
+    /// # Errors
+    /// A template is not registered in its task's namespace, two steps of a task have one name, a key exists already, or
+    /// the database fails.
+    ///
+    /// # Panics
+    /// A step names a parent that its task does not have.
+    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<u32, StoreError> {
+        let mut steps = Columns::default();
+        for task in tasks {
+            steps.add(task);
+        }
+        let tags: Vec<String> = tasks.iter().map(|task| serde_json::json!(task.tags).to_string()).collect();
+        let enqueued: i32 = sqlx::query_scalar(
+            "select tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20, $21, $22, $23)",
+        )
+        .bind(column(tasks, |task| task.task_uuid))
+        .bind(column(tasks, |task| task.template_uuid))
+        .bind(column(tasks, |task| task.correlation_id))
+        .bind(column(tasks, |task| task.priority))
+        .bind(column(tasks, |task| task.namespace.as_str()))
+        .bind(column(tasks, |task| task.name.as_str()))
+        .bind(column(tasks, |task| task.version.as_str()))
+        .bind(column(tasks, |task| task.initiator.as_str()))
+        .bind(column(tasks, |task| task.source_system.as_str()))
+        .bind(column(tasks, |task| task.reason.as_str()))
+        .bind(tags)
+        .bind(column(tasks, |task| task.context.get()))
+        .bind(steps.sinks)
+        .bind(steps.uuids)
+        .bind(steps.tasks)
+        .bind(steps.names)
+        .bind(steps.parents)
+        .bind(steps.is_sink)
+        .bind(steps.retryable)
+        .bind(steps.max_attempts)
+        .bind(steps.inputs)
+        .bind(steps.edge_parents)
+        .bind(steps.edge_children)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(enqueued.unsigned_abs())
+    }
+}

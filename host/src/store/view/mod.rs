@@ -1,0 +1,12 @@
+//! Tasks and steps as clients see them: the field names are those of the REST contract, which makes these structs its
+//! JSON. Counts, percentages and derived states are computed when they are read; no row carries them.
+
+mod result;
+mod step;
+mod task;
+mod transition;
+
+pub use result::{ResultMetadata, StepExecutionResult};
+pub use step::{AttemptTotals, AttemptView, StepView};
+pub use task::{TaskFilter, TaskView};
+pub use transition::TransitionView;

@@ -1,1 +1,172 @@
-//! (written by its owner)
+//! Runs one attempt of a handler in a WebAssembly component, under limits, and says how it ended and what it used.
+//!
+//! This is the only module that knows wasmtime. Engine, linker, compiled code and [`Prepared`] components are shared and
+//! live as long as the process; a store with its memory, tables and resources lives for one attempt. So a guest cannot
+//! reach another's data, and cannot harm the host by how it ends: it may loop, allocate, recurse, crash or stall, and its
+//! attempt is over with an error that has a name.
+//!
+//! ```text
+//! Package ──prepare──► Prepared ──invoke──► AttemptReport { outcome, usage }
+//!            │                     │
+//!      compile or map        Store + instance + call, dropped
+//! ```
+//!
+//! A [`HostFailure`] is never the step's fault; an [`AttemptError`] is never the host's.
+
+mod attempt;
+mod bindings;
+mod cache;
+mod component;
+mod contract;
+mod engine;
+mod failure;
+mod imports;
+mod invoke;
+mod json;
+mod limits;
+mod output;
+mod residency;
+mod source_maps;
+#[cfg(test)]
+mod tests;
+
+pub use cache::CacheError;
+pub use component::{ComponentError, Prepared};
+pub use contract::{
+    AttemptReport, ComponentInfo, DispatchError, ErrorType, Failure, HandlerRef, Invocation, Sdk, StepContext,
+    StepOutcome, Success,
+};
+pub use engine::{ResetStrategy, SandboxFacts};
+pub use failure::{AttemptError, HostFailure};
+pub use limits::{Limits, Usage};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use crate::registry::Package;
+use attempt::Attempt;
+use cache::CompileCache;
+
+/// How the sandbox is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSettings {
+    /// Directory of compiled components; made if need be, and must be closed to other users.
+    pub cache_dir: PathBuf,
+    /// Attempts that may run at once. Each reserves address space (about 8 GiB); memory is only used by those that run.
+    /// 64 to 256 are sensible.
+    pub max_concurrent: u32,
+    /// Ceiling over [`Limits::memory_bytes`] of every attempt, and the greatest size of one linear memory; in bytes, at most
+    /// 4 GiB. 256 MiB is sensible.
+    pub max_memory_bytes: usize,
+}
+
+/// The sandbox could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine or its pool of slots could not be made.
+    #[error(
+        "cannot set up the sandbox for {slots} concurrent attempts: {detail}; each reserves about 8 GiB of address space, so \
+         lower max_concurrent, or raise `ulimit -v`"
+    )]
+    Engine {
+        /// Attempts that were to run at once.
+        slots: u32,
+        /// What failed.
+        detail: String,
+    },
+    /// The compile cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// Compiles, links and runs handler components. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<Attempt>,
+    cache: CompileCache,
+    facts: SandboxFacts,
+}
+
+impl Sandbox {
+    /// Makes the engine and its slots, and opens the compile cache.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`], with what to change.
+    pub fn new(settings: &SandboxSettings) -> Result<Self, SandboxError> {
+        let cache = CompileCache::open(&settings.cache_dir)?;
+        let (engine, facts) = engine::build(settings)?;
+        let mut linker = Linker::new(&engine);
+        imports::link(&mut linker)
+            .map_err(|error| SandboxError::Engine { slots: settings.max_concurrent, detail: format!("{error:#}") })?;
+        Ok(Self(Arc::new(Shared { engine, linker, cache, facts })))
+    }
+
+    /// What the machine allowed.
+    pub fn facts(&self) -> &SandboxFacts {
+        &self.0.facts
+    }
+
+    /// Makes a package ready to be called: maps its compiled code, or compiles it (about ten seconds for a TypeScript
+    /// component; one process of a machine does it for all), and checks that it fits the contract.
+    ///
+    /// # Errors
+    ///
+    /// [`ComponentError`], naming the file and what to do.
+    ///
+    /// # Panics
+    ///
+    /// If the compiler does.
+    pub async fn prepare(&self, package: &Package) -> Result<Arc<Prepared>, ComponentError> {
+        let shared = Arc::clone(&self.0);
+        let package = package.clone();
+        let preparing = tokio::task::spawn_blocking(move || {
+            let Shared { engine, linker, cache, facts } = &*shared;
+            component::prepare(engine, linker, cache, &facts.fingerprint, &package)
+        });
+        match preparing.await {
+            Ok(prepared) => prepared.map(Arc::new),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_shutdown) => Err(HostFailure::Cancelled.into()),
+        }
+    }
+
+    /// Asks a component which handlers it carries.
+    ///
+    /// # Errors
+    ///
+    /// [`ComponentError`] when it cannot say, or says nonsense.
+    pub async fn describe(&self, prepared: &Prepared) -> Result<ComponentInfo, ComponentError> {
+        let described = invoke::describe(prepared, &self.clamped(Limits::default())).await?;
+        let info = described.map_err(|source| ComponentError::Describe { name: prepared.name.clone(), source })?;
+        info.try_into().map_err(|detail| ComponentError::Description { name: prepared.name.clone(), detail })
+    }
+
+    /// Runs one attempt. To stop it at once, drop the future.
+    ///
+    /// # Errors
+    ///
+    /// [`HostFailure`] when the attempt could not be made for a reason of the host. How the attempt itself ended, well or
+    /// badly, is in the report.
+    pub async fn invoke(&self, prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
+        let limits = self.clamped(invocation.limits);
+        invoke::handle(prepared, Invocation { limits, ..invocation }).await
+    }
+
+    /// No attempt may have more memory than a slot: the pool would refuse the rest, and nobody could tell why.
+    fn clamped(&self, limits: Limits) -> Limits {
+        Limits { memory_bytes: limits.memory_bytes.min(self.0.facts.max_memory_bytes), ..limits }
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("facts", &self.0.facts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,206 @@
+//! From a package to something that can be called: compiled, linked, and known to fit the contract.
+//!
+//! Everything that can be wrong with a component is found here, when the host starts.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::AttemptError;
+use super::attempt::{Attempt, Settings};
+use super::bindings::HandlerPre;
+use super::cache::{CacheError, CompileCache};
+use super::failure::HostFailure;
+use super::residency::Residency;
+use super::source_maps::SourceMaps;
+use crate::registry::{Digest, Package};
+
+/// What every handler component exports.
+const EXPORT: &str = "tasker:handler/handlers@0.1.0";
+
+/// A component that is ready to be called, any number of times, by any number of threads.
+pub struct Prepared {
+    pub(super) name: String,
+    pub(super) digest: Digest,
+    pub(super) pre: HandlerPre<Attempt>,
+    pub(super) settings: Settings,
+    pub(super) source_maps: SourceMaps,
+    pub(super) residency: Residency,
+}
+
+impl Prepared {
+    /// Name of the package.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the component.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// A component cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// The file could not be read.
+    #[error("cannot read the component {}: {source}", path.display())]
+    Read {
+        /// The component.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it was when the registry looked.
+    #[error("{} was rebuilt while the host started; start the host again", path.display())]
+    Changed {
+        /// The component.
+        path: PathBuf,
+    },
+    /// A core module, the older kind of WebAssembly file.
+    #[error(
+        "{} is a core WebAssembly module, not a component; build it with `tasker-componentize`, `jco componentize`, or for \
+         the target wasm32-wasip2",
+        path.display()
+    )]
+    CoreModule {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not WebAssembly at all.
+    #[error("{} is not a WebAssembly component: it starts with {start:?}, a component starts with \"\\0asm\"", path.display())]
+    NotWasm {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes.
+        start: String,
+    },
+    /// The component does not validate or compile.
+    #[error("{} does not compile: {detail}", path.display())]
+    Compile {
+        /// The component.
+        path: PathBuf,
+        /// What the compiler said.
+        detail: String,
+    },
+    /// The component does not export the handler interface.
+    #[error(
+        "{} does not export `{EXPORT}`, it exports {exports}; build it for the world `handler` of this host's wit/",
+        path.display()
+    )]
+    MissingExport {
+        /// The component.
+        path: PathBuf,
+        /// What it exports instead.
+        exports: String,
+    },
+    /// The export has the right name and the wrong type.
+    #[error("{} exports `{EXPORT}` of another shape: {detail}; build it with this host's wit/", path.display())]
+    ExportMismatch {
+        /// The component.
+        path: PathBuf,
+        /// What differs.
+        detail: String,
+    },
+    /// The component asks for something that is not there, or that nobody granted.
+    #[error(
+        "{} imports what this host does not provide: {detail}; a handler may import tasker:handler@0.1.0 (log, execution, \
+         config) and WASI 0.2 without sockets",
+        path.display()
+    )]
+    Import {
+        /// The component.
+        path: PathBuf,
+        /// Which import.
+        detail: String,
+    },
+    /// Compiled code could not be kept or fetched.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The component could not say what it carries.
+    #[error("{name} cannot describe its handlers: {source}; build it with this host's wit/ and SDK")]
+    Describe {
+        /// Name of the package.
+        name: String,
+        /// Why.
+        source: AttemptError,
+    },
+    /// The component says something of itself that makes no sense.
+    #[error("{name} describes itself wrongly: {detail}; rebuild it with this host's SDK")]
+    Description {
+        /// Name of the package.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The host could not run it just now.
+    #[error(transparent)]
+    Host(#[from] HostFailure),
+}
+
+/// Loads the compiled component, or compiles it, and links it. Blocks, for about ten seconds when it compiles.
+pub(super) fn prepare(
+    engine: &Engine,
+    linker: &Linker<Attempt>,
+    cache: &CompileCache,
+    fingerprint: &str,
+    package: &Package,
+) -> Result<Prepared, ComponentError> {
+    let path = &package.path;
+    let component = cache
+        .load_or_compile(engine, fingerprint, package.digest, &package.name, || read(path, package.digest))
+        .map_err(|error| match error {
+            ComponentError::Cache(CacheError::Compile(detail)) => {
+                ComponentError::Compile { path: path.clone(), detail }
+            }
+            other => other,
+        })?;
+    check_exports(engine, &component, path)?;
+    let linked = linker.instantiate_pre(&component);
+    let pre = linked.map_err(|error| ComponentError::Import { path: path.clone(), detail: format!("{error:#}") })?;
+    let pre = HandlerPre::new(pre)
+        .map_err(|error| ComponentError::ExportMismatch { path: path.clone(), detail: format!("{error:#}") })?;
+    Ok(Prepared {
+        name: package.name.clone(),
+        digest: package.digest,
+        pre,
+        settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        source_maps: SourceMaps::new(package.source_map.clone()),
+        residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
+    })
+}
+
+/// Reads a component to compile, and tells it from what people mistake for one.
+fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
+    let bytes = std::fs::read(path).map_err(|source| ComponentError::Read { path: path.to_owned(), source })?;
+    if Digest::of(&bytes) != digest {
+        return Err(ComponentError::Changed { path: path.to_owned() });
+    }
+    // Bytes 4 and 5 are the version, 6 and 7 the layer: 0 is a core module, 1 a component.
+    match bytes.get(..8) {
+        Some([b'\0', b'a', b's', b'm', _, _, 1, 0]) => Ok(bytes),
+        Some([b'\0', b'a', b's', b'm', ..]) => Err(ComponentError::CoreModule { path: path.to_owned() }),
+        _ => {
+            let start = String::from_utf8_lossy(&bytes[..bytes.len().min(8)]).into_owned();
+            Err(ComponentError::NotWasm { path: path.to_owned(), start })
+        }
+    }
+}
+
+fn check_exports(engine: &Engine, component: &Component, path: &Path) -> Result<(), ComponentError> {
+    let ty = component.component_type();
+    let exports: Vec<_> = ty.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
+    if exports.iter().any(|name| name.trim_matches('`') == EXPORT) {
+        return Ok(());
+    }
+    let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+    Err(ComponentError::MissingExport { path: path.to_owned(), exports })
+}

@@ -1,0 +1,246 @@
+//! What goes into an attempt and what comes out of it, in the words of `wit/types.wit`, without a generated type.
+
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::bindings::exports::tasker::handler::handlers as wit;
+use super::bindings::tasker::handler::types;
+use super::limits::{Limits, Usage};
+use crate::registry::HandlerDescriptor;
+
+/// How the template addresses the handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerRef {
+    /// Lookup key understood by the guest's resolver chain.
+    pub callable: String,
+    /// Entry point on the handler; `None` means `call`.
+    pub method: Option<String>,
+    /// Name of the one resolver to use; `None` means the whole chain.
+    pub resolver: Option<String>,
+}
+
+/// What a handler may know about the step it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepContext {
+    /// Task the step belongs to.
+    pub task_uuid: Uuid,
+    /// The step.
+    pub step_uuid: Uuid,
+    /// Correlation of the task.
+    pub correlation_id: Uuid,
+    /// Which handler to run.
+    pub handler: HandlerRef,
+    /// Attempts spent before this one: 0 on the first run.
+    pub attempts: u32,
+    /// Attempts the template allows.
+    pub max_attempts: u32,
+    /// The step event, the text of a JSON object.
+    pub event: String,
+}
+
+/// One attempt to make.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What the handler may know; also names the attempt in every log record.
+    pub context: StepContext,
+    /// What the attempt may use.
+    pub limits: Limits,
+    /// What `execution.cancellation-requested` shows. It only asks: to stop an attempt at once, drop its future.
+    pub cancellation: CancellationToken,
+}
+
+/// An attempt that ran, however it ended.
+#[derive(Debug)]
+pub struct AttemptReport {
+    /// The handler's verdict, or why there is none.
+    pub outcome: Result<StepOutcome, super::AttemptError>,
+    /// What the attempt used; measured for failed attempts too.
+    pub usage: Usage,
+}
+
+/// The handler's own verdict.
+#[derive(Debug)]
+pub enum StepOutcome {
+    /// The step is done.
+    Success(Success),
+    /// The handler says that it failed.
+    Failure(Failure),
+}
+
+/// A result to store.
+#[derive(Debug)]
+pub struct Success {
+    /// The step's result: any JSON that `jsonb` can hold.
+    pub result: Box<RawValue>,
+    /// Execution metadata: a JSON object that `jsonb` can hold.
+    pub metadata: Box<RawValue>,
+}
+
+/// A failure in the handler's words.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub message: String,
+    /// Class of the failure.
+    pub error_type: ErrorType,
+    /// Application-specific code.
+    pub error_code: Option<String>,
+    /// The handler's verdict; the template's retry policy has the last word.
+    pub retryable: bool,
+    /// Execution metadata: a JSON object that `jsonb` can hold.
+    pub metadata: Box<RawValue>,
+    /// Stack frames, innermost first, in source lines where the component has a source map.
+    pub backtrace: Vec<String>,
+}
+
+/// Class of a failure: five names every Tasker worker shares, and any further one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorType {
+    /// `permanent_error`
+    Permanent,
+    /// `retryable_error`
+    Retryable,
+    /// `validation_error`
+    Validation,
+    /// `timeout`
+    Timeout,
+    /// `handler_error`
+    Handler,
+    /// A name of the handler's own.
+    Other(String),
+}
+
+impl ErrorType {
+    /// The name as it is stored.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Permanent => "permanent_error",
+            Self::Retryable => "retryable_error",
+            Self::Validation => "validation_error",
+            Self::Timeout => "timeout",
+            Self::Handler => "handler_error",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// The call never reached a handler.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DispatchError {
+    /// No resolver knew the callable.
+    #[error("the component has no handler for the callable {0:?}; `handler inspect` lists those it has")]
+    HandlerNotFound(String),
+    /// The template named a resolver that does not exist.
+    #[error("the component has no resolver {0:?}; correct or remove `resolver` in the template")]
+    ResolverNotFound(String),
+    /// The handler has no such entry point.
+    #[error("the handler {handler:?} has no method {method:?}; correct or remove `method` in the template")]
+    MethodNotFound {
+        /// The handler.
+        handler: String,
+        /// The entry point the template names.
+        method: String,
+    },
+    /// Construction of the handler failed.
+    #[error("the handler could not be constructed: {0}")]
+    HandlerInitFailed(String),
+    /// The step context could not be decoded.
+    #[error("the guest SDK could not read the step context: {0}; rebuild the component with this host's SDK")]
+    InvalidContext(String),
+}
+
+/// What a component says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentInfo {
+    /// The guest SDK.
+    pub sdk: Sdk,
+    /// Every handler in the component.
+    pub handlers: Vec<HandlerDescriptor>,
+}
+
+/// The guest SDK of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sdk {
+    /// e.g. `@tasker-wasm/guest`
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// e.g. `typescript`, `rust`
+    pub language: String,
+}
+
+impl StepContext {
+    /// Stands for a step while a component describes itself, so that its log records say who wrote them.
+    pub(super) fn of_description(component: &str) -> Self {
+        let handler = HandlerRef { callable: component.to_owned(), method: None, resolver: None };
+        let (task_uuid, step_uuid, correlation_id) = (Uuid::nil(), Uuid::nil(), Uuid::nil());
+        Self { task_uuid, step_uuid, correlation_id, handler, attempts: 0, max_attempts: 1, event: "{}".to_owned() }
+    }
+
+    /// The context as the guest gets it. `time_budget_ms` is the attempt's whole deadline, instantiation included.
+    pub(super) fn into_wit(self, time_budget_ms: u32) -> types::StepContext {
+        types::StepContext {
+            task_uuid: self.task_uuid.to_string(),
+            step_uuid: self.step_uuid.to_string(),
+            correlation_id: self.correlation_id.to_string(),
+            handler: types::HandlerRef {
+                callable: self.handler.callable,
+                method: self.handler.method,
+                resolver: self.handler.resolver,
+            },
+            attempts: self.attempts,
+            max_attempts: self.max_attempts,
+            time_budget_ms,
+            event: self.event,
+        }
+    }
+}
+
+impl From<types::ErrorType> for ErrorType {
+    fn from(error_type: types::ErrorType) -> Self {
+        match error_type {
+            types::ErrorType::PermanentError => Self::Permanent,
+            types::ErrorType::RetryableError => Self::Retryable,
+            types::ErrorType::ValidationError => Self::Validation,
+            types::ErrorType::Timeout => Self::Timeout,
+            types::ErrorType::HandlerError => Self::Handler,
+            types::ErrorType::Other(name) => Self::Other(name),
+        }
+    }
+}
+
+impl From<types::DispatchError> for DispatchError {
+    fn from(error: types::DispatchError) -> Self {
+        match error {
+            types::DispatchError::HandlerNotFound(callable) => Self::HandlerNotFound(callable),
+            types::DispatchError::ResolverNotFound(resolver) => Self::ResolverNotFound(resolver),
+            types::DispatchError::MethodNotFound((handler, method)) => Self::MethodNotFound { handler, method },
+            types::DispatchError::HandlerInitFailed(detail) => Self::HandlerInitFailed(detail),
+            types::DispatchError::InvalidContext(detail) => Self::InvalidContext(detail),
+        }
+    }
+}
+
+impl TryFrom<wit::ComponentInfo> for ComponentInfo {
+    type Error = String;
+
+    fn try_from(info: wit::ComponentInfo) -> Result<Self, String> {
+        let handlers = info
+            .handlers
+            .into_iter()
+            .map(|handler| {
+                let config_schema = handler.config_schema.as_deref().map(serde_json::from_str).transpose();
+                Ok(HandlerDescriptor {
+                    config_schema: config_schema
+                        .map_err(|error| format!("config-schema of {:?} is not JSON: {error}", handler.name))?,
+                    name: handler.name,
+                    version: handler.version,
+                    capabilities: handler.capabilities,
+                    methods: handler.methods,
+                })
+            })
+            .collect::<Result<_, String>>()?;
+        Ok(Self { sdk: Sdk { name: info.sdk.name, version: info.sdk.version, language: info.sdk.language }, handlers })
+    }
+}

@@ -1,0 +1,211 @@
+//! Why an attempt ended without a verdict of its handler.
+//!
+//! Two kinds, never mixed: an [`AttemptError`] is the guest's doing and spends an attempt; a [`HostFailure`] is the
+//! host's, and the step goes back as if it had not been tried.
+//!
+//! Retry verdicts follow one question: could the same step, run again, end otherwise? Fuel, memory, stack and what the
+//! guest hands over are the same in every run of the same input, so trying again only delays the answer. Time depends on
+//! the machine and on what the guest waits for. A trap has no known cause, and gets the benefit of the doubt that every
+//! Tasker worker gives an unclassified error; the template's `max_attempts` bounds it.
+
+use std::time::Duration;
+
+use wasmtime::{PoolConcurrencyLimitError, Trap};
+
+use super::attempt::Attempt;
+use super::contract::DispatchError;
+use super::engine::STACK_BYTES;
+use super::limits::Limits;
+
+/// The guest did not deliver a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttemptError {
+    /// It computed more than it may. Not retryable: fuel is the same in every run.
+    #[error(
+        "the handler used all of its {limit} units of fuel (about {} s of computing); look for an endless loop, split the \
+         step, or raise the fuel limit",
+        limit.div_ceil(7_000_000_000)
+    )]
+    FuelExhausted {
+        /// Fuel it had.
+        limit: u64,
+    },
+    /// It needed more memory than it may have. Not retryable: the same input needs the same memory.
+    #[error(
+        "the handler needs more than its {} MiB of memory (it had {} MiB when growth was refused); keep less in memory at \
+         once, split the step, or raise the memory limit",
+        limit >> 20,
+        peak >> 20
+    )]
+    MemoryLimitExceeded {
+        /// Bytes it may have.
+        limit: usize,
+        /// Bytes it had.
+        peak: usize,
+    },
+    /// It took longer than it may. Retryable: what it waited for may answer next time.
+    #[error(
+        "the handler did not finish within {} s; look for something it waits for without a timeout of its own, or raise \
+         `timeout_seconds` of the step",
+        limit.as_secs_f64()
+    )]
+    DeadlineExceeded {
+        /// Time it had.
+        limit: Duration,
+    },
+    /// It called itself too deeply. Not retryable.
+    #[error("the handler's calls are nested too deeply for its {} KiB stack; look for endless recursion", STACK_BYTES >> 10)]
+    StackOverflow,
+    /// Its promise never settles: nothing is left that could settle it. Not retryable.
+    #[error(
+        "the handler returned a promise that nothing can settle any more; look for an `await` of a promise whose `resolve` \
+         is never called"
+    )]
+    NeverSettled,
+    /// It crashed. Retryable: the cause is unknown.
+    #[error("the handler crashed: {trap}{}", tail(stderr))]
+    GuestTrap {
+        /// The trap, in the engine's words.
+        trap: String,
+        /// The end of what it wrote to standard error.
+        stderr: String,
+    },
+    /// It handed the host more than it may. Not retryable.
+    #[error(
+        "the handler handed over more than {limit} bytes of {what}; return a reference to large data instead of the data, \
+         or raise the result limit"
+    )]
+    ResultTooLarge {
+        /// `result`, `metadata` or `data in one call`.
+        what: &'static str,
+        /// Bytes it may hand over.
+        limit: usize,
+    },
+    /// It returned something that is not JSON, or that cannot be stored. Not retryable.
+    #[error("the handler's {what} {detail}; the guest SDK makes it with JSON.stringify, so return plain data")]
+    InvalidResult {
+        /// `result` or `metadata`.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The call never reached a handler. Not retryable: template and component do not fit.
+    #[error(transparent)]
+    Dispatch(#[from] DispatchError),
+    /// No component of this host serves the step. Not retried: the template or the component path has to change.
+    #[error("{0}")]
+    NoComponent(String),
+    /// No instance could be made of the component. Not retryable.
+    #[error("the component cannot be instantiated: {detail}{}", tail(stderr))]
+    CannotInstantiate {
+        /// What the engine said.
+        detail: String,
+        /// The end of what it wrote to standard error.
+        stderr: String,
+    },
+}
+
+impl AttemptError {
+    /// The name that is stored as the error's type.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::FuelExhausted { .. } => "fuel_exhausted",
+            Self::MemoryLimitExceeded { .. } => "memory_limit_exceeded",
+            Self::DeadlineExceeded { .. } => "timeout",
+            Self::StackOverflow => "stack_overflow",
+            Self::NeverSettled => "never_settled",
+            Self::GuestTrap { .. } => "guest_trap",
+            Self::ResultTooLarge { .. } => "result_too_large",
+            Self::InvalidResult { .. } => "invalid_result",
+            Self::Dispatch(DispatchError::HandlerNotFound(_)) | Self::NoComponent(_) => "handler_not_found",
+            Self::Dispatch(DispatchError::ResolverNotFound(_)) => "resolver_not_found",
+            Self::Dispatch(DispatchError::MethodNotFound { .. }) => "method_not_found",
+            Self::Dispatch(DispatchError::HandlerInitFailed(_)) => "handler_init_failed",
+            Self::Dispatch(DispatchError::InvalidContext(_)) => "invalid_context",
+            Self::CannotInstantiate { .. } => "cannot_instantiate",
+        }
+    }
+
+    /// Whether another attempt could end otherwise; each variant says why.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::DeadlineExceeded { .. } | Self::GuestTrap { .. })
+    }
+}
+
+/// The attempt was not made, or was cut short, for a reason of the host: put the step back, spend no attempt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostFailure {
+    /// Every slot is taken. The caller should admit at most `SandboxFacts::slots` attempts at once.
+    #[error("no free slot for an attempt ({detail}); run fewer attempts at once, or raise max_concurrent")]
+    NoSlot {
+        /// Which pool is full.
+        detail: String,
+    },
+    /// The kernel refused memory or address space.
+    #[error("the machine has no memory for an attempt: {detail}")]
+    OutOfMemory {
+        /// What failed.
+        detail: String,
+    },
+    /// The attempt was cancelled before it began.
+    #[error("the attempt was cancelled before it began")]
+    Cancelled,
+}
+
+/// Where the attempt was when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Instantiate,
+    Call,
+}
+
+/// Names the failure of an attempt.
+///
+/// Traps with one meaning come first, then what the attempt's own state says: a guest whose memory was refused dies in
+/// many ways, and none of them says so.
+pub(super) fn classify(
+    error: &wasmtime::Error,
+    phase: Phase,
+    attempt: &Attempt,
+    limits: &Limits,
+) -> Result<AttemptError, HostFailure> {
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return Err(HostFailure::NoSlot { detail: full.to_string() });
+    }
+    let trap = error.downcast_ref::<Trap>();
+    let chain = format!("{error:#}");
+    let stderr = attempt.stderr.text();
+    Ok(match (trap, phase) {
+        (Some(Trap::OutOfFuel), _) => AttemptError::FuelExhausted { limit: limits.fuel },
+        (Some(Trap::StackOverflow), _) => AttemptError::StackOverflow,
+        // wasmtime has no public type for this one.
+        _ if chain.contains("fuel allocated for hostcalls has been exhausted") => {
+            AttemptError::ResultTooLarge { what: "data in one call", limit: handover_bytes(limits) }
+        }
+        _ if attempt.limiter.memory_denials() > 0 => memory_limit_exceeded(attempt, limits),
+        (Some(Trap::UnreachableCodeReached), Phase::Call) if stderr.contains("event loop error") => {
+            AttemptError::NeverSettled
+        }
+        (_, Phase::Call) => AttemptError::GuestTrap { trap: error.root_cause().to_string(), stderr },
+        (None, Phase::Instantiate) if error.downcast_ref::<std::io::Error>().is_some() => {
+            return Err(HostFailure::OutOfMemory { detail: chain });
+        }
+        // The whole chain: it names the export or import that does not fit.
+        (_, Phase::Instantiate) => AttemptError::CannotInstantiate { detail: chain, stderr },
+    })
+}
+
+/// The error of an attempt whose memory was refused.
+pub(super) fn memory_limit_exceeded(attempt: &Attempt, limits: &Limits) -> AttemptError {
+    AttemptError::MemoryLimitExceeded { limit: limits.memory_bytes, peak: attempt.limiter.peak() }
+}
+
+/// Bytes a guest may hand the host in one call: result, metadata, and room for message and backtrace. Bounds what the host
+/// copies before it can look at it.
+pub(super) fn handover_bytes(limits: &Limits) -> usize {
+    limits.result_bytes.saturating_mul(2).saturating_add(1 << 20)
+}
+
+fn tail(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it last wrote to standard error: {stderr}") }
+}

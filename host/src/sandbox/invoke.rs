@@ -1,0 +1,209 @@
+//! One attempt: a new store, an instance, a call, and all of it thrown away.
+//!
+//! Instances are never used twice: globals would leak from one tenant's step into another's, and a trapped instance is
+//! dead anyway. The price is the floor of the mechanism, about 8 microseconds.
+
+use std::time::{Duration, Instant};
+
+use tracing::Level;
+use wasmtime::Store;
+
+use super::attempt::Attempt;
+use super::bindings::{Handler, tasker::handler::types};
+use super::component::Prepared;
+use super::contract::{AttemptReport, DispatchError, Failure, Invocation, StepContext, StepOutcome, Success};
+use super::engine::FUEL_YIELD_INTERVAL;
+use super::failure::{AttemptError, HostFailure, Phase, classify, handover_bytes, memory_limit_exceeded};
+use super::json::{storable, storable_object};
+use super::limits::{Limits, Usage};
+use super::output::clean;
+use super::residency::thread_faults;
+
+/// Characters of a failure's message that are kept; the rest of a longer one says nothing more.
+const MESSAGE: usize = 8 << 10;
+/// Stack frames that are kept, and characters of each. Endless recursion makes stacks of many KB.
+const FRAMES: usize = 50;
+const FRAME: usize = 500;
+
+/// Runs the handler the context names.
+pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
+    if invocation.cancellation.is_cancelled() {
+        return Err(HostFailure::Cancelled);
+    }
+    let Invocation { context, limits, cancellation } = invocation;
+    let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
+    let start = Instant::now();
+    let attempt = Attempt::new(&context, &limits, prepared.settings.clone(), cancellation, start);
+    let context = context.into_wit(budget);
+
+    let ran = run(prepared, &limits, attempt, start, async |handler, store| {
+        handler.tasker_handler_handlers().call_handle(store, &context).await
+    })
+    .await?;
+
+    let outcome = ran.outcome.and_then(|returned| match returned {
+        Ok(types::StepOutcome::Success(success)) => accept_success(success, &limits),
+        Ok(types::StepOutcome::Failure(failure)) => accept_failure(failure, prepared, &limits, &ran.after),
+        Err(error) => Err(DispatchError::from(error).into()),
+    });
+    Ok(AttemptReport { outcome, usage: ran.usage })
+}
+
+/// Asks the component what it carries.
+pub(super) async fn describe(
+    prepared: &Prepared,
+    limits: &Limits,
+) -> Result<Result<super::bindings::exports::tasker::handler::handlers::ComponentInfo, AttemptError>, HostFailure> {
+    let start = Instant::now();
+    let context = StepContext::of_description(&prepared.name);
+    let attempt = Attempt::new(&context, limits, prepared.settings.clone(), Default::default(), start);
+    let ran = run(prepared, limits, attempt, start, async |handler, store| {
+        handler.tasker_handler_handlers().call_describe(store).await
+    })
+    .await?;
+    Ok(ran.outcome)
+}
+
+/// How a call ended.
+struct Ran<T> {
+    outcome: Result<T, AttemptError>,
+    usage: Usage,
+    after: After,
+}
+
+/// What the attempt's state said when it had ended.
+struct After {
+    /// The memory error, if memory was refused.
+    memory: Option<AttemptError>,
+    /// What outbound HTTP was refused.
+    refused_http: Option<String>,
+}
+
+/// Instantiates, calls, measures, and names what went wrong.
+async fn run<T>(
+    prepared: &Prepared,
+    limits: &Limits,
+    attempt: Attempt,
+    start: Instant,
+    call: impl AsyncFnOnce(&Handler, &mut Store<Attempt>) -> wasmtime::Result<T>,
+) -> Result<Ran<T>, HostFailure> {
+    // Meaningless if the attempt moves to another thread, and then only a look too many or too few.
+    let faults = thread_faults();
+    let mut store = Store::new(prepared.pre.engine(), attempt);
+    store.limiter(|attempt| &mut attempt.limiter);
+    store.set_hostcall_fuel(handover_bytes(limits));
+    let fuelled = store.set_fuel(limits.fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL)));
+    fuelled.map_err(|error| HostFailure::OutOfMemory { detail: format!("{error:#}") })?;
+
+    let mut called = None;
+    let attempted = tokio::time::timeout(limits.deadline, async {
+        let handler = prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;
+        called = Some(Instant::now());
+        call(&handler, &mut store).await.map_err(|error| (Phase::Call, error))
+    })
+    .await;
+    let returned = Instant::now();
+
+    let outcome = match attempted {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err((phase, error))) => Err(classify(&error, phase, store.data(), limits)?),
+        Err(_elapsed) => Err(AttemptError::DeadlineExceeded { limit: limits.deadline }),
+    };
+    let fuel = limits.fuel - store.get_fuel().unwrap_or(limits.fuel).min(limits.fuel);
+    let attempt = store.data();
+    let mut usage = Usage {
+        fuel,
+        peak_memory_bytes: attempt.limiter.peak() as u64,
+        instantiate: called.unwrap_or(returned) - start,
+        guest: called.map_or(Duration::ZERO, |called| returned - called),
+        total: Duration::ZERO,
+        host_calls: attempt.host_calls.saturating_add(attempt.refusals.requests()),
+    };
+    let after = After {
+        memory: (attempt.limiter.memory_denials() > 0).then(|| memory_limit_exceeded(attempt, limits)),
+        refused_http: attempt.refusals.reason(),
+    };
+    report(attempt, after.refused_http.as_deref());
+    prepared.residency.attempt_ended(thread_faults().saturating_sub(faults));
+    drop(store);
+    usage.total = start.elapsed();
+    Ok(Ran { outcome, usage, after })
+}
+
+/// Writes what the attempt left behind into the log.
+fn report(attempt: &Attempt, refused_http: Option<&str>) {
+    attempt.log.finish();
+    if let Some(reason) = refused_http {
+        attempt.log.note(Level::WARN, reason);
+    }
+    for (stream, tail) in [("stdout", &attempt.stdout), ("stderr", &attempt.stderr)] {
+        let text = tail.text();
+        if !text.is_empty() {
+            attempt.log.note(Level::DEBUG, &format!("{stream}: {text}"));
+        }
+    }
+}
+
+fn accept_success(success: types::Success, limits: &Limits) -> Result<StepOutcome, AttemptError> {
+    let result = bounded("result", success.result, limits)?;
+    let metadata = bounded("metadata", success.metadata, limits)?;
+    Ok(StepOutcome::Success(Success {
+        result: storable(result).map_err(|detail| AttemptError::InvalidResult { what: "result", detail })?,
+        metadata: storable_object(metadata).map_err(invalid_metadata)?,
+    }))
+}
+
+fn accept_failure(
+    failure: types::Failure,
+    prepared: &Prepared,
+    limits: &Limits,
+    after: &After,
+) -> Result<StepOutcome, AttemptError> {
+    // A refused growth reaches JavaScript as an error it can catch, "out of memory". A failure after a refused growth that
+    // says something else is the handler's own: the collector found room, and the handler went on.
+    if let Some(error) = &after.memory
+        && failure.message.contains("out of memory")
+    {
+        return Err(error.clone());
+    }
+    let metadata = bounded("metadata", failure.metadata, limits)?;
+    let mut message = shown(&failure.message, MESSAGE);
+    if let Some(reason) = &after.refused_http {
+        message.push_str(&format!(" ({reason})"));
+    }
+    let mut error_type = failure.error_type;
+    if let types::ErrorType::Other(name) = &mut error_type {
+        *name = shown(name, FRAME);
+    }
+    Ok(StepOutcome::Failure(Failure {
+        message,
+        error_type: error_type.into(),
+        error_code: failure.error_code.map(|code| shown(&code, FRAME)),
+        retryable: failure.retryable,
+        metadata: storable_object(metadata).map_err(invalid_metadata)?,
+        backtrace: prepared
+            .source_maps
+            .map(failure.backtrace.iter().take(FRAMES).map(|frame| shown(frame, FRAME)).collect()),
+    }))
+}
+
+fn bounded(what: &'static str, text: String, limits: &Limits) -> Result<String, AttemptError> {
+    if text.len() > limits.result_bytes {
+        return Err(AttemptError::ResultTooLarge { what, limit: limits.result_bytes });
+    }
+    Ok(text)
+}
+
+fn invalid_metadata(detail: String) -> AttemptError {
+    AttemptError::InvalidResult { what: "metadata", detail }
+}
+
+/// Text of a guest, cleaned and cut to so many bytes at a character's end.
+fn shown(text: &str, bytes: usize) -> String {
+    let end = text.floor_char_boundary(bytes);
+    let mut shown = clean(&text[..end]);
+    if end < text.len() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,185 @@
+//! What an attempt may use, and what it used.
+//!
+//! | what | limited by | when it runs out |
+//! |---|---|---|
+//! | computing | fuel | the guest traps, `fuel_exhausted` |
+//! | linear memory | the store's limiter, all memories together | growth is denied; the guest mostly dies of it |
+//! | tables, instances, memories | the store's limiter | instantiation or growth is denied |
+//! | time, waiting included | one timer around instantiation and call | the attempt is dropped, `timeout` |
+//! | what it hands over | bytes of result and metadata | `result_too_large` |
+//! | what it logs | records and bytes | further records are dropped and counted |
+//!
+//! Fuel and time are both needed: fuel is the same on every machine and for every run of the same input, and says
+//! nothing of a guest that waits; time bounds the waiting, and says nothing fair of a guest on a busy machine.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// Elements of all tables of an attempt together. A StarlingMonkey component has one table of 7,700.
+pub(super) const TABLE_ELEMENTS: usize = 30_000;
+/// Core instances of one component. A TypeScript component has about five.
+pub(super) const CORE_INSTANCES: u32 = 20;
+/// Linear memories of one component. QuickJS components have two.
+pub(super) const MEMORIES: u32 = 4;
+/// Tables of one component.
+pub(super) const TABLES: u32 = 16;
+
+/// What one attempt may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// WebAssembly operations, roughly. The default, 10^10, is 1 to 2 s of computing, and several thousand times what a
+    /// small TypeScript step takes (about 1.5 * 10^6); counts change with every engine and SDK version, so leave headroom.
+    pub fuel: u64,
+    /// Bytes of all linear memories together; never more than [`SandboxSettings::max_memory_bytes`]. Default 128 MiB; a
+    /// TypeScript component starts at about 9 MiB.
+    ///
+    /// [`SandboxSettings::max_memory_bytes`]: super::SandboxSettings::max_memory_bytes
+    pub memory_bytes: usize,
+    /// Wall clock from before instantiation to the handler's verdict. Default 30 s.
+    pub deadline: Duration,
+    /// Bytes of the result, and of the metadata. Default 1 MiB.
+    pub result_bytes: usize,
+    /// Log records. Default 1,000.
+    pub log_lines: u32,
+    /// Bytes of messages and fields of all log records together. Default 256 KiB.
+    pub log_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 10_000_000_000,
+            memory_bytes: 128 << 20,
+            deadline: Duration::from_secs(30),
+            result_bytes: 1 << 20,
+            log_lines: 1_000,
+            log_bytes: 256 << 10,
+        }
+    }
+}
+
+/// What one attempt used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Fuel, instantiation included. Equal for equal inputs, unless the guest reads clocks or random numbers.
+    pub fuel: u64,
+    /// Greatest size of all linear memories together, in bytes.
+    pub peak_memory_bytes: u64,
+    /// Time to make store and instance.
+    pub instantiate: Duration,
+    /// Time inside the call, host functions and waiting included.
+    pub guest: Duration,
+    /// Time from start to end, tearing down included.
+    pub total: Duration,
+    /// Calls of `log`, `execution` and `config`, and outbound HTTP requests.
+    pub host_calls: u32,
+}
+
+/// Grants growth up to the limits and remembers the peak and what it denied.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    memory_limit: usize,
+    memory: usize,
+    memory_peak: usize,
+    /// Size of the growth granted last, to be taken back if it then fails.
+    last_growth: usize,
+    table_elements: usize,
+    denied: u32,
+}
+
+impl Limiter {
+    pub(super) fn new(memory_limit: usize) -> Self {
+        Self { memory_limit, memory: 0, memory_peak: 0, last_growth: 0, table_elements: 0, denied: 0 }
+    }
+
+    /// Greatest size of all memories together, in bytes.
+    pub(super) fn peak(&self) -> usize {
+        self.memory_peak
+    }
+
+    /// How often memory was refused.
+    pub(super) fn memory_denials(&self) -> u32 {
+        self.denied
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    /// `Ok(false)` lets the guest's allocator see a failed `memory.grow`: a garbage collector then gets its chance, and
+    /// only a guest that really cannot go on dies.
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        let total = self.memory.saturating_add(growth);
+        if total > self.memory_limit {
+            self.denied += 1;
+            tracing::debug!(error.type = "memory_limit_exceeded", limit = self.memory_limit, wanted = total, "denied");
+            return Ok(false);
+        }
+        self.last_growth = growth;
+        self.memory = total;
+        self.memory_peak = self.memory_peak.max(total);
+        Ok(true)
+    }
+
+    /// A growth granted above met a smaller limit: the memory's own maximum, or the pool's.
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.last_growth));
+        self.denied += 1;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let granted = total <= TABLE_ELEMENTS;
+        if granted {
+            self.table_elements = total;
+        }
+        Ok(granted)
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_share_one_limit() {
+        let mut limiter = Limiter::new(100);
+
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.memory_growing(0, 40, None).unwrap());
+        assert_eq!((limiter.peak(), limiter.memory_denials()), (100, 1));
+    }
+
+    #[test]
+    fn a_growth_that_fails_after_it_was_granted_is_given_back() {
+        let mut limiter = Limiter::new(100);
+
+        assert!(limiter.memory_growing(0, 80, None).unwrap());
+        limiter.memory_grow_failed(wasmtime::Error::msg("the pool is smaller")).unwrap();
+
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+        assert_eq!(limiter.memory_denials(), 1);
+    }
+
+    #[test]
+    fn tables_share_one_limit() {
+        let mut limiter = Limiter::new(0);
+
+        assert!(limiter.table_growing(0, TABLE_ELEMENTS, None).unwrap());
+        assert!(!limiter.table_growing(0, 1, None).unwrap());
+    }
+}

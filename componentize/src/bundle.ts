@@ -1,0 +1,132 @@
+/** One JavaScript file of a package, the SDK and everything they import, with the source map of its lines. */
+
+import { join, relative, resolve } from 'node:path';
+import * as esbuild from 'esbuild';
+import { BuildError } from './build-error.js';
+import { PACKAGE_MODULE } from './entry.js';
+import { SDK_IMPORT, type Toolchain } from './toolchain.js';
+
+export interface Bundle {
+  /** File name of the code, as it appears in stack traces. */
+  fileName: string;
+  code: string;
+  /** Source map v3; sources are relative to the package, those of the SDK start with its name. */
+  map: SourceMap;
+  /** Absolute paths of the files that went in. */
+  inputs: string[];
+}
+
+export interface SourceMap {
+  version: 3;
+  file: string;
+  sources: string[];
+  names: string[];
+  mappings: string;
+}
+
+export interface BundleRequest {
+  directory: string;
+  name: string;
+  entry: string;
+  packageModule: string;
+  toolchain: Toolchain;
+}
+
+export async function bundle(request: BundleRequest): Promise<Bundle> {
+  const { directory, name, entry, toolchain } = request;
+  const fileName = `${name}.js`;
+  const result = await esbuild
+    .build({
+      stdin: { contents: entry, resolveDir: directory, sourcefile: 'tasker-entry.js' },
+      absWorkingDir: directory,
+      outfile: fileName,
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      conditions: ['import', 'default'],
+      target: 'es2024',
+      external: ['tasker:*', 'wasi:*'],
+      sourcemap: 'external',
+      sourcesContent: false,
+      // A class keeps its name when two modules have one of the same name: the name becomes the error type.
+      keepNames: true,
+      legalComments: 'none',
+      charset: 'utf8',
+      logLevel: 'silent',
+      // A package's own compiler settings are for its type check.
+      tsconfigRaw: { compilerOptions: { target: 'ES2022', experimentalDecorators: false } },
+      plugins: [sdk(toolchain), generated(request)],
+    })
+    .catch((error: unknown) => {
+      throw isBuildFailure(error) ? new BuildError('bundling failed', error.errors.map(render)) : error;
+    });
+  const output = (suffix: string) => {
+    const file = result.outputFiles.find((candidate) => candidate.path.endsWith(suffix));
+    if (file === undefined) {
+      throw new Error(`esbuild wrote no ${suffix}`);
+    }
+    return file.text;
+  };
+  const map = JSON.parse(output(`${fileName}.map`)) as SourceMap;
+  return {
+    fileName,
+    code: output(fileName),
+    map: { ...map, file: fileName, sources: map.sources.map((source) => sourceName(source, directory, toolchain)) },
+    inputs: Object.keys(result.metafile.inputs)
+      .filter((input) => !/^(<|tasker-package:|tasker-entry)/.test(input))
+      .map((input) => resolve(directory, input)),
+  };
+}
+
+/** All names of the SDK, subpaths too, are one module: its index exports everything flat. */
+function sdk(toolchain: Toolchain): esbuild.Plugin {
+  const dist = join(toolchain.sdk.root, 'dist');
+  return {
+    name: 'tasker-sdk',
+    setup(build) {
+      build.onResolve({ filter: SDK_IMPORT }, ({ path }) => ({
+        path: join(dist, path === '@tasker-wasm/guest/component' ? 'component/index.js' : 'index.js'),
+        sideEffects: false,
+      }));
+    },
+  };
+}
+
+function generated({ directory, packageModule }: BundleRequest): esbuild.Plugin {
+  return {
+    name: 'tasker-package',
+    setup(build) {
+      build.onResolve({ filter: new RegExp(`^${PACKAGE_MODULE}$`) }, ({ path }) => ({
+        path,
+        namespace: PACKAGE_MODULE,
+      }));
+      build.onLoad({ filter: /.*/, namespace: PACKAGE_MODULE }, () => ({
+        contents: packageModule,
+        resolveDir: directory,
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+/** Sources come relative to the output file, which stands in the package's root. */
+function sourceName(source: string, directory: string, toolchain: Toolchain): string {
+  const inSdk = relative(toolchain.sdk.root, resolve(directory, source));
+  return inSdk.startsWith('..') ? source : `@tasker-wasm/guest/${inSdk.replaceAll('\\', '/')}`;
+}
+
+function render(message: esbuild.Message): string {
+  const { location, text } = message;
+  const hint =
+    /Could not resolve "(?:node:)?(?:fs|path|crypto|os|http|https|net|child_process|process|buffer)(?:\/|")/.test(text)
+      ? ' (a component has no Node built-ins)'
+      : '';
+  return location === null ? text + hint : `${location.file}:${location.line}:${location.column + 1}: ${text}${hint}`;
+}
+
+function isBuildFailure(error: unknown): error is esbuild.BuildFailure {
+  return error instanceof Error && Array.isArray((error as Partial<esbuild.BuildFailure>).errors);
+}

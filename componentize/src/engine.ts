@@ -1,0 +1,65 @@
+/**
+ * Runs componentize-js in a process of its own: it blocks while it works, prints where it likes, and shortens source
+ * paths by the working directory, which is the temporary directory there. The bundle's name in stack traces thereby
+ * is its bare file name.
+ */
+
+import { fork } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BuildError } from './build-error.js';
+import type { Bundle } from './bundle.js';
+import { type Toolchain, WORLD } from './toolchain.js';
+
+/** Output kept of a failing engine, in characters: its last lines say why. */
+const MAX_OUTPUT = 4000;
+
+/** The engine could not initialise the bundle. */
+export class EngineError extends BuildError {}
+
+export async function componentize(bundle: Bundle, toolchain: Toolchain): Promise<Buffer> {
+  const directory = await mkdtemp(join(tmpdir(), 'tasker-componentize-'));
+  try {
+    const source = join(directory, bundle.fileName);
+    const component = join(directory, 'component.wasm');
+    await writeFile(source, bundle.code);
+    await runChild(directory, [source, toolchain.wit, WORLD, component]);
+    return await readFile(component);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function runChild(directory: string, args: string[]): Promise<void> {
+  const child = fork(fileURLToPath(new URL('./engine-child.js', import.meta.url)), args, {
+    cwd: directory,
+    execArgv: [],
+    // componentize-js makes its working directory in the system's temporary one and leaves it there when it fails.
+    env: { ...process.env, TMPDIR: directory },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let output = '';
+  const keep = (chunk: Buffer) => {
+    output = (output + chunk.toString()).slice(-MAX_OUTPUT);
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      if (code === 0) {
+        resolve();
+      } else {
+        reject(new EngineError('the engine could not initialise the component', lines(output, code, signal)));
+      }
+    });
+  });
+}
+
+function lines(output: string, code: number | null, signal: string | null): string[] {
+  const text = output.trim();
+  const end = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return text === '' ? [`it ended with ${end} and said nothing`] : text.split('\n');
+}

@@ -1,0 +1,28 @@
+/** The file beside a component that tells the host what it holds without running it. */
+
+import type { Initialization } from './package-config.js';
+
+export interface HandlerDescriptor {
+  name: string;
+  version: string;
+  capabilities: string[];
+  methods: string[];
+  configSchema?: string | undefined;
+}
+
+export interface Manifest {
+  manifest_version: 1;
+  name: string;
+  namespace: string;
+  /** File name, beside the manifest. */
+  component: string;
+  component_sha256: string;
+  source_map: string;
+  initialization: { mode: Initialization; reason: string };
+  input_hash: string;
+  sdk: { name: string; version: string };
+  engine: { name: string; componentize_js: string };
+  handlers: Array<Omit<HandlerDescriptor, 'configSchema'>>;
+  /** What the `config` import shows the guest. */
+  settings: Record<string, unknown>;
+}

@@ -1,0 +1,70 @@
+/** What the builder says about packages it cannot build, word by word: `golden/<case>.txt`. */
+
+import { describe, expect, it } from 'vitest';
+import { CHARGE, type Files, packageOf, refusal } from './package.js';
+
+const TOML = 'name = "shop"\nnamespace = "shop_workflow"\n';
+const template = (handler: string) => `name: charge
+namespace_name: shop_workflow
+version: 1.0.0
+steps:
+  - name: charge
+    handler:
+${handler}
+`;
+
+const CASES: Record<string, Files> = {
+  'tasker-toml-missing': { 'tasker.toml': null },
+  'tasker-toml-empty': { 'tasker.toml': '' },
+  'tasker-toml-not-toml': { 'tasker.toml': 'name = "shop"\nnamespace = shop\n' },
+  'tasker-toml-unknown-key': { 'tasker.toml': `${TOML}inital = true\n[build]\nmode = "lazy"\n` },
+  'tasker-toml-bad-name': { 'tasker.toml': 'name = "../Shop"\nnamespace = "shop_workflow"\n' },
+  'tasker-toml-bad-namespace': { 'tasker.toml': 'name = "shop"\nnamespace = "shop-workflow"\n' },
+  'tasker-toml-namespace-too-long': { 'tasker.toml': `name = "shop"\nnamespace = "${'n'.repeat(35)}"\n` },
+  'tasker-toml-bad-initialization': { 'tasker.toml': `${TOML}[build]\ninitialization = "eager"\n` },
+  'tasker-toml-not-tables': { 'tasker.toml': `${TOML}settings = 1\nbuild = "lazy"\n` },
+  'package-json-missing': { 'package.json': null },
+  'tsconfig-not-valid': { 'tsconfig.json': '{ "compilerOptions": { "target": "ES1" } }' },
+  'no-modules': { 'src/index.ts': null, 'src/README': 'soon' },
+  'no-handlers': { 'src/index.ts': 'export const charge = () => 1;\n' },
+  'two-handlers-with-one-name': {
+    'src/index.ts': `export * from './charge.js';\nexport * from './refund.js';\n`,
+    'src/charge.ts': CHARGE,
+    'src/refund.ts': CHARGE.replace('class Charge', 'class Refund'),
+  },
+  'type-errors': {
+    'src/index.ts': CHARGE.replace('getInput', 'getInputs'),
+    'src/unused.ts': 'export const never: string = 1;\n',
+  },
+  'type-error-in-an-imported-module': {
+    'src/index.ts': `import './helper.js';\n${CHARGE}`,
+    'src/helper.ts': '\nexport const total: number =\n  "much";\n',
+  },
+  'imports-the-worker': {
+    'src/index.ts': `import { WorkerServer, EventPoller as Poller } from '@tasker-systems/tasker';\nexport { RuntimeFactory } from '@tasker-systems/worker/runtime';\n${CHARGE}console.log(WorkerServer, Poller);\n`,
+  },
+  'unicode-property-regex': {
+    'src/index.ts': `${CHARGE}\nexport const word = /^\\p{L}+$/u;\nexport const plain = /\\\\p{L}/;\n`,
+  },
+  'imports-a-node-built-in': { 'src/index.ts': null, 'src/index.js': `import 'node:fs';\nimport './gone.js';\n` },
+  'fails-when-loaded': {
+    'src/index.ts': `${CHARGE}\nfunction key(): never {\n  throw new RangeError('no key');\n}\nkey();\n`,
+  },
+  'never-finishes-loading': { 'src/index.ts': `${CHARGE}\nawait new Promise(() => {});\n` },
+  'template-names-an-unknown-handler': { 'template.yaml': template('      callable: Shop.Refund') },
+  'template-names-an-unknown-method': {
+    'template.yaml': template('      callable: Shop.Charge\n      method: refund'),
+  },
+  'template-not-yaml': { 'template.yaml': 'name: [charge\nsteps:\n  - a: {\n' },
+  'snapshot-insisted-on-and-impossible': {
+    'tasker.toml': `${TOML}[build]\ninitialization = "snapshot"\n`,
+    'src/index.ts': `import './ids.js';\n${CHARGE}`,
+    'src/ids.ts': 'export const instance = crypto.randomUUID();\nexport const loadedAt = Date.now();\n',
+  },
+};
+
+describe('a package that cannot be built is told why', () => {
+  it.each(Object.entries(CASES))('%s', async (name, files) => {
+    await expect(await refusal(packageOf(files))).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * The component's export, `handlers`. The build generates an entry that calls one of the two functions here:
+ * `snapshotComponent` when the package's modules may be initialised while the component is built, `lazyComponent`
+ * when that has to wait for the call.
+ */
+
+import { type ModuleTable, setModuleTable } from '../registry/class-lookup.js';
+import { ExplicitMappingResolver } from '../registry/explicit-mapping.js';
+import { HandlerRegistry } from '../registry/handler-registry.js';
+import { ResolverChain } from '../registry/resolver-chain.js';
+import { VERSION } from '../version.js';
+import { describeHandlers } from './describe.js';
+import { type ModuleExports, registerHandlers } from './discover.js';
+import { dispatch } from './dispatch.js';
+import { installHostLog, openHostLog } from './host-log.js';
+import { messageOf } from './thrown.js';
+import type { WitDispatchError, WitHandlerDescriptor, WitHandlers } from './wit.js';
+
+export { prewarm } from './prewarm.js';
+export type { WitHandlerDescriptor } from './wit.js';
+
+export interface PackageModules {
+  /** Modules whose exports are searched for handlers. */
+  discover: readonly ModuleExports[];
+  /** Modules that templates name by path. */
+  table: ModuleTable;
+}
+
+installHostLog();
+
+/** Registers the package's handlers at once. */
+export function snapshotComponent(modules: PackageModules): WitHandlers {
+  const chain = load(modules);
+  // Describing constructs the handlers, and a constructor need not be as pure as a module: not before the call.
+  return component(
+    () => describeHandlers(explicitOf(chain)),
+    () => chain,
+  );
+}
+
+/**
+ * Registers the package's handlers in the first call. Their descriptors were taken when the component was built, so
+ * describing it initialises nothing.
+ */
+export function lazyComponent(
+  descriptors: WitHandlerDescriptor[],
+  loadModules: () => Promise<{ modules: PackageModules }>,
+): WitHandlers {
+  let chain: ResolverChain | null = null;
+  return component(
+    () => descriptors,
+    async () => {
+      try {
+        chain ??= load((await loadModules()).modules);
+        return chain;
+      } catch (error) {
+        throw {
+          tag: 'handler-init-failed',
+          val: `the package's modules failed to load: ${messageOf(error)}`,
+        } satisfies WitDispatchError;
+      }
+    },
+  );
+}
+
+function component(
+  descriptors: () => WitHandlerDescriptor[],
+  ready: () => ResolverChain | Promise<ResolverChain>,
+): WitHandlers {
+  return {
+    describe() {
+      return { sdk: { name: '@tasker-wasm/guest', version: VERSION, language: 'typescript' }, handlers: descriptors() };
+    },
+    handle(context) {
+      openHostLog();
+      const chain = ready();
+      return chain instanceof Promise ? chain.then((loaded) => dispatch(loaded, context)) : dispatch(chain, context);
+    },
+  };
+}
+
+function load(modules: PackageModules): ResolverChain {
+  setModuleTable(modules.table);
+  const chain = ResolverChain.shared();
+  registerHandlers(modules.discover, explicitOf(chain), HandlerRegistry.instance());
+  return chain;
+}
+
+function explicitOf(chain: ResolverChain): ExplicitMappingResolver {
+  const resolver = chain.getResolver('explicit_mapping');
+  if (resolver instanceof ExplicitMappingResolver) {
+    return resolver;
+  }
+  throw new Error("A resolver of another kind took the name 'explicit_mapping': give it its own name");
+}

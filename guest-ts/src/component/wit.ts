@@ -1,0 +1,60 @@
+/** The WIT types of `tasker:handler`, as the component's bindings pass them. */
+
+export interface WitStepContext {
+  taskUuid: string;
+  stepUuid: string;
+  correlationId: string;
+  handler: { callable: string; method?: string | undefined; resolver?: string | undefined };
+  attempts: number;
+  maxAttempts: number;
+  timeBudgetMs: number;
+  event: string;
+}
+
+export type WitErrorType =
+  | { tag: 'permanent-error' }
+  | { tag: 'retryable-error' }
+  | { tag: 'validation-error' }
+  | { tag: 'timeout' }
+  | { tag: 'handler-error' }
+  | { tag: 'other'; val: string };
+
+export interface WitFailure {
+  message: string;
+  errorType: WitErrorType;
+  errorCode?: string | undefined;
+  retryable: boolean;
+  metadata: string;
+  backtrace: string[];
+}
+
+export type WitStepOutcome =
+  | { tag: 'success'; val: { result: string; metadata: string } }
+  | { tag: 'failure'; val: WitFailure };
+
+/** Thrown as it is: the bindings turn a thrown value that is no Error into the `err` of the result. */
+export type WitDispatchError =
+  | { tag: 'handler-not-found'; val: string }
+  | { tag: 'resolver-not-found'; val: string }
+  | { tag: 'method-not-found'; val: [handler: string, method: string] }
+  | { tag: 'handler-init-failed'; val: string }
+  | { tag: 'invalid-context'; val: string };
+
+export interface WitHandlerDescriptor {
+  name: string;
+  version: string;
+  capabilities: string[];
+  methods: string[];
+  configSchema?: string | undefined;
+}
+
+export interface WitComponentInfo {
+  sdk: { name: string; version: string; language: string };
+  handlers: WitHandlerDescriptor[];
+}
+
+/** The exported interface `handlers`. */
+export interface WitHandlers {
+  describe(): WitComponentInfo;
+  handle(context: WitStepContext): Promise<WitStepOutcome>;
+}

@@ -1,0 +1,66 @@
+/** What a step handler may import, all of it flat. */
+
+export {
+  type ExecutableHandler,
+  StepHandler,
+  type StepHandlerClass,
+} from './handler/step-handler.js';
+export {
+  clearLoggingRuntime,
+  createLogger,
+  type LogFields,
+  type Logger,
+  type LoggingRuntime,
+  logDebug,
+  logError,
+  logInfo,
+  logTrace,
+  logWarn,
+  setLoggingRuntime,
+} from './logging/index.js';
+export type { BaseResolver, ResolverConfig } from './registry/base-resolver.js';
+export { ClassLookupResolver } from './registry/class-lookup.js';
+export {
+  HandlerInitError,
+  MethodDispatchError,
+  NoResolverMatchError,
+  ResolutionError,
+  ResolverNotFoundError,
+} from './registry/errors.js';
+export {
+  ExplicitMappingResolver,
+  type HandlerEntry,
+  type HandlerFactory,
+} from './registry/explicit-mapping.js';
+export {
+  effectiveMethod,
+  fromCallable,
+  fromDto,
+  type HandlerDefinition,
+  type HandlerDefinitionDto,
+  type HandlerSpec,
+  hasResolverHint,
+  normalizeToDefinition,
+  usesMethodDispatch,
+} from './registry/handler-definition.js';
+export { HandlerRegistry, type HandlerRegistryInterface } from './registry/handler-registry.js';
+export { MethodDispatchWrapper } from './registry/method-dispatch.js';
+export { RegistryResolver, type RegistryResolverStatic } from './registry/registry-resolver.js';
+export { ResolverChain } from './registry/resolver-chain.js';
+export { ErrorType, isStandardErrorType, isTypicallyRetryable } from './types/error-type.js';
+export { PermanentError, RetryableError } from './types/errors.js';
+export { StepContext, type StepContextParams } from './types/step-context.js';
+export type {
+  Checkpoint,
+  FfiStepEvent,
+  NestedStepEvent,
+  StepDefinition,
+  TaskInfo,
+  WorkflowStepInfo,
+} from './types/step-event.js';
+export {
+  type BackoffHint,
+  type OrchestrationMetadata,
+  StepHandlerResult,
+  type StepHandlerResultParams,
+} from './types/step-handler-result.js';

@@ -1,0 +1,103 @@
+/**
+ * Structured logging.
+ *
+ * Records go to the installed runtime; in a component that is the host's log. Without one, or when it throws, a
+ * record becomes a line on the console: a log call never fails its caller.
+ */
+
+export interface LogFields {
+  [key: string]: string | number | boolean | null | undefined;
+}
+
+export type LogMethod = (message: string, fields: Record<string, string | number | boolean | null>) => void;
+
+/** Where log records go. */
+export interface LoggingRuntime {
+  logError: LogMethod;
+  logWarn: LogMethod;
+  logInfo: LogMethod;
+  logDebug: LogMethod;
+  logTrace: LogMethod;
+}
+
+let installed: LoggingRuntime | null = null;
+
+export function setLoggingRuntime(runtime: LoggingRuntime): void {
+  installed = runtime;
+}
+
+export function clearLoggingRuntime(): void {
+  installed = null;
+}
+
+export function logError(message: string, fields?: LogFields): void {
+  write('logError', 'ERROR', message, fields);
+}
+
+export function logWarn(message: string, fields?: LogFields): void {
+  write('logWarn', 'WARN', message, fields);
+}
+
+export function logInfo(message: string, fields?: LogFields): void {
+  write('logInfo', 'INFO', message, fields);
+}
+
+export function logDebug(message: string, fields?: LogFields): void {
+  write('logDebug', 'DEBUG', message, fields);
+}
+
+export function logTrace(message: string, fields?: LogFields): void {
+  write('logTrace', 'TRACE', message, fields);
+}
+
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  trace(message: string, fields?: LogFields): void;
+}
+
+/** A logger that adds `defaultFields` to every record; the fields of the call win. */
+export function createLogger(defaultFields: LogFields): Logger {
+  return {
+    error: (message, fields) => logError(message, { ...defaultFields, ...fields }),
+    warn: (message, fields) => logWarn(message, { ...defaultFields, ...fields }),
+    info: (message, fields) => logInfo(message, { ...defaultFields, ...fields }),
+    debug: (message, fields) => logDebug(message, { ...defaultFields, ...fields }),
+    trace: (message, fields) => logTrace(message, { ...defaultFields, ...fields }),
+  };
+}
+
+function write(method: keyof LoggingRuntime, level: string, message: string, fields: LogFields | undefined): void {
+  if (installed !== null) {
+    try {
+      installed[method](message, withoutUndefined(fields));
+      return;
+    } catch {
+      // The line below is the record's last resort.
+    }
+  }
+  console.log(`[${new Date().toISOString()}] ${level}: ${message}${fields === undefined ? '' : ` ${asJson(fields)}`}`);
+}
+
+function withoutUndefined(fields: LogFields | undefined): Record<string, string | number | boolean | null> {
+  const kept: Record<string, string | number | boolean | null> = {};
+  if (fields !== undefined) {
+    for (const key of Object.keys(fields)) {
+      const value = fields[key];
+      if (value !== undefined) {
+        kept[key] = value;
+      }
+    }
+  }
+  return kept;
+}
+
+function asJson(fields: LogFields): string {
+  try {
+    return JSON.stringify(fields);
+  } catch {
+    return '{"fields":"not serializable"}';
+  }
+}

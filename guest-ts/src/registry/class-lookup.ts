@@ -1,0 +1,56 @@
+import type { StepHandler, StepHandlerClass } from '../handler/step-handler.js';
+import type { BaseResolver } from './base-resolver.js';
+import { construct, isHandlerClass } from './construct.js';
+import { HandlerInitError } from './errors.js';
+import type { HandlerDefinition } from './handler-definition.js';
+
+/** Exports of the modules a component carries, by the path a template names them with. */
+export type ModuleTable = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Relative paths and scoped packages; never absolute paths. */
+const MODULE_PATH = /^(\.\.?\/|@[\w-]+\/)/;
+
+let modules: ModuleTable = {};
+
+/** Says which modules can be looked up. The build writes this table: a component cannot import at run time. */
+export function setModuleTable(table: ModuleTable): void {
+  modules = table;
+}
+
+/** Resolves callables that are module paths, to the module's first handler class. Asked last. */
+export class ClassLookupResolver implements BaseResolver {
+  readonly name = 'class_lookup';
+  readonly priority = 100;
+
+  canResolve(definition: HandlerDefinition): boolean {
+    return MODULE_PATH.test(definition.callable);
+  }
+
+  async resolve(definition: HandlerDefinition): Promise<StepHandler | null> {
+    try {
+      return this.resolveSync(definition);
+    } catch (error) {
+      if (!(error instanceof HandlerInitError)) {
+        throw error;
+      }
+      console.error(`[ClassLookupResolver] ${error.message}:`, error.cause);
+      return null;
+    }
+  }
+
+  resolveSync(definition: HandlerDefinition): StepHandler | null {
+    if (!this.canResolve(definition) || !Object.hasOwn(modules, definition.callable)) {
+      return null;
+    }
+    const type = firstHandlerClass(modules[definition.callable]);
+    return type === null ? null : construct(type);
+  }
+}
+
+function firstHandlerClass(exports: Readonly<Record<string, unknown>> | undefined): StepHandlerClass | null {
+  if (exports === undefined) {
+    return null;
+  }
+  const candidates = [exports.default, ...Object.values(exports)];
+  return candidates.find(isHandlerClass) ?? null;
+}

@@ -1,0 +1,16 @@
+import type { StepHandler, StepHandlerClass } from '../handler/step-handler.js';
+import { HandlerInitError } from './errors.js';
+
+/** True for anything a handler may be constructed from: a function with a string `handlerName`. */
+export function isHandlerClass(value: unknown): value is StepHandlerClass {
+  return typeof value === 'function' && typeof (value as Partial<StepHandlerClass>).handlerName === 'string';
+}
+
+/** @throws HandlerInitError with what the constructor threw */
+export function construct(type: StepHandlerClass): StepHandler {
+  try {
+    return new type();
+  } catch (error) {
+    throw new HandlerInitError(`Failed to instantiate ${type.name}`, error);
+  }
+}

@@ -1,1 +1,178 @@
-//! (written by its owner)
+//! The way of a step through the host: **claim → execute → complete**, one file each, over two bounded channels.
+//!
+//! ```text
+//!   PostgreSQL ─► claim ──(claimed steps)──► execute ──(finished steps)──► complete ─► PostgreSQL
+//!                   ▲                                                         │
+//!                   └───────────────────── wake ──────────────────────────────┘
+//! ```
+//!
+//! Nothing flows backwards but the wake-up. Each stage holds back the one before it: a full completion channel stops
+//! executors, running executors hold the slots, and the claim asks for no more steps than there are free slots. So the
+//! host never owns work it can't run, and what it owns is bounded by `max_concurrent` however deep the queues are.
+//!
+//! A host failure is not a step failure: a step that could not be run for the host's own reasons is put back and no
+//! attempt is spent.
+
+mod claim;
+mod complete;
+mod components;
+mod due;
+mod execute;
+mod in_flight;
+mod leases;
+mod templates;
+mod wake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use components::Components;
+pub use wake::Wake;
+
+use crate::orchestration::retry::BackoffDefaults;
+use crate::sandbox::{Limits, Sandbox};
+use crate::store::{Store, TaskChange};
+use due::DueTimer;
+use in_flight::InFlight;
+use templates::Templates;
+
+/// Changes of tasks that a slow receiver may lag behind by.
+const CHANGES: usize = 4096;
+
+/// How the dispatch core behaves. Every value comes from the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of this host in leases, transitions and results.
+    pub worker_id: String,
+    /// Steps that run at the same time, and so slots.
+    pub max_concurrent: usize,
+    /// Claimed steps that may wait for their executor.
+    pub dispatch_buffer: usize,
+    /// Finished steps that may wait for their commit.
+    pub completion_buffer: usize,
+    /// How long a claimed step stays invisible to other hosts unless renewed.
+    pub lease: Duration,
+    /// Longest pause between two looks at the queues when nothing wakes the host.
+    pub poll_interval: Duration,
+    /// Longest pause between two looks for steps whose backoff has passed.
+    pub sweep_interval: Duration,
+    /// How long a drain waits for running steps before it puts them back.
+    pub drain_timeout: Duration,
+    /// Limits of an attempt; a step's own timeout replaces the deadline.
+    pub limits: Limits,
+    /// What applies where a template leaves its backoff open.
+    pub backoff: BackoffDefaults,
+}
+
+/// What every stage shares.
+struct Shared {
+    settings: Settings,
+    store: Store,
+    sandbox: Sandbox,
+    components: Components,
+    templates: Templates,
+    in_flight: InFlight,
+    due: DueTimer,
+    slots: Arc<Semaphore>,
+    wake: Wake,
+    changes: broadcast::Sender<TaskChange>,
+    /// Set when the host should stop claiming.
+    draining: CancellationToken,
+    /// Set when running steps must be put back.
+    aborting: CancellationToken,
+    /// Set when the last completion is committed: the timers may stop.
+    finished: CancellationToken,
+}
+
+/// The running dispatch core.
+pub struct Dispatch {
+    shared: Arc<Shared>,
+    stages: JoinSet<()>,
+    timers: JoinSet<()>,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Steps that did not finish in time and were put back.
+    pub put_back: usize,
+}
+
+impl Dispatch {
+    /// Starts claiming for every namespace that `components` serve.
+    pub fn start(settings: Settings, store: Store, sandbox: Sandbox, components: Components, wake: Wake) -> Self {
+        let (claimed_tx, claimed_rx) = mpsc::channel(settings.dispatch_buffer.max(1));
+        let (finished_tx, finished_rx) = mpsc::channel(settings.completion_buffer.max(1));
+        let shared = Arc::new(Shared {
+            slots: Arc::new(Semaphore::new(settings.max_concurrent.max(1))),
+            templates: Templates::new(store.clone()),
+            in_flight: InFlight::default(),
+            due: DueTimer::default(),
+            draining: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+            finished: CancellationToken::new(),
+            changes: broadcast::Sender::new(CHANGES),
+            settings,
+            store,
+            sandbox,
+            components,
+            wake,
+        });
+        let mut stages = JoinSet::new();
+        stages.spawn(claim::run(shared.clone(), claimed_tx));
+        stages.spawn(execute::run(shared.clone(), claimed_rx, finished_tx));
+        stages.spawn(complete::run(shared.clone(), finished_rx));
+        let mut timers = JoinSet::new();
+        timers.spawn(leases::run(shared.clone()));
+        timers.spawn(due::run(shared.clone()));
+        Self { shared, stages, timers }
+    }
+
+    /// Changes of tasks that this host's commits brought about, as they happen. A receiver that falls behind misses some
+    /// and is told so; the database is what counts.
+    pub fn task_changes(&self) -> broadcast::Receiver<TaskChange> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Steps this host has claimed and not yet committed.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.len()
+    }
+
+    /// Stops in order: no more claims, let running steps finish or put them back after the drain timeout, commit what
+    /// finished, stop the timers. Returns when all of it is done; a step is either committed or claimable again.
+    pub async fn drain(mut self) -> Drained {
+        self.shared.draining.cancel();
+        let deadline = tokio::time::sleep(self.shared.settings.drain_timeout);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                ended = self.stages.join_next() => match ended {
+                    None => break,
+                    Some(Err(error)) => tracing::error!(%error, "a dispatch stage ended abnormally"),
+                    Some(Ok(())) => {}
+                },
+                () = &mut deadline, if !self.shared.aborting.is_cancelled() => {
+                    tracing::warn!(
+                        running = self.shared.in_flight.len(),
+                        timeout_ms = self.shared.settings.drain_timeout.as_millis() as u64,
+                        "the drain timeout has passed: putting running steps back"
+                    );
+                    self.shared.aborting.cancel();
+                }
+            }
+        }
+        self.shared.finished.cancel();
+        while self.timers.join_next().await.is_some() {}
+        Drained { put_back: self.shared.in_flight.put_back() }
+    }
+
+    /// Makes a drain that is under way put running steps back now. Used for a second signal.
+    pub fn aborter(&self) -> CancellationToken {
+        self.shared.aborting.clone()
+    }
+}

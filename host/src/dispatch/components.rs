@@ -1,0 +1,38 @@
+//! The handlers this host can run: the registry's table, each handler bound to its prepared component.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::registry::{Digest, HandlerDescriptor, HandlerTable, Package, RegistryError};
+use crate::sandbox::Prepared;
+
+/// Handlers by namespace and callable, with the code that runs them.
+#[derive(Default)]
+pub struct Components {
+    table: HandlerTable,
+    prepared: HashMap<Digest, Arc<Prepared>>,
+}
+
+impl Components {
+    /// Adds a component and the handlers it describes. Nothing is added when one of them is already taken.
+    pub fn add(
+        &mut self,
+        package: &Arc<Package>,
+        descriptors: Vec<HandlerDescriptor>,
+        prepared: Arc<Prepared>,
+    ) -> Result<(), RegistryError> {
+        self.table.add(package, descriptors)?;
+        self.prepared.insert(package.digest, prepared);
+        Ok(())
+    }
+
+    /// The handlers, for listing.
+    pub fn table(&self) -> &HandlerTable {
+        &self.table
+    }
+
+    /// Finds what a step is to call.
+    pub(super) fn find(&self, namespace: &str, callable: &str) -> Result<&Arc<Prepared>, RegistryError> {
+        self.table.find(namespace, callable).map(|handler| &self.prepared[&handler.package.digest])
+    }
+}

@@ -1,0 +1,60 @@
+//! `run`: a host, until a signal ends it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Exit, Failure, Global};
+use crate::host::Host;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Components: a .wasm file or a directory; may be repeated [default: the configured path]
+    #[arg(long = "components", value_name = "PATH")]
+    components: Vec<PathBuf>,
+    /// Task templates: a directory; may be repeated [default: the configured path]
+    #[arg(long = "templates", value_name = "PATH")]
+    templates: Vec<PathBuf>,
+}
+
+impl RunArgs {
+    pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
+        let mut config = global.config()?;
+        if !self.components.is_empty() {
+            config.worker.component_path = self.components;
+        }
+        if !self.templates.is_empty() {
+            config.common.task_templates.search_paths = self.templates;
+        }
+        // Before anything is started: a signal that comes early must not leave a private server behind.
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::cannot_start)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::cannot_start)?;
+        let mut next = async || {
+            tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
+        };
+
+        let host = tokio::select! {
+            started = Host::start(&config) => started.map_err(Failure::cannot_start)?,
+            name = next() => {
+                tracing::info!(signal = name, "stopped before the host was ready");
+                return Ok(Exit::Done);
+            }
+        };
+        tracing::info!("ready: claiming steps");
+        let name = next().await;
+        tracing::info!(signal = name, "draining: no new steps; a second signal puts running steps back at once");
+
+        let abort = host.aborter();
+        let drain = host.drain();
+        tokio::pin!(drain);
+        let drained = loop {
+            tokio::select! {
+                drained = &mut drain => break drained,
+                _ = next() => abort.cancel(),
+            }
+        };
+        tracing::info!(put_back = drained.put_back, "stopped");
+        Ok(Exit::Done)
+    }
+}

@@ -1,1 +1,49 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the built program, a database of their own, and a host process they may kill.
+//!
+//! Tests run in any order and in parallel. They share one private PostgreSQL server, which the first of them starts and
+//! the last one leaves, and each has a database of its own in it.
+
+mod database;
+mod process;
+mod tasks;
+
+pub use database::TestDatabase;
+pub use process::{HostProcess, Settings, run_cli, run_cli_with};
+pub use tasks::{create_tasks, wait_for};
+
+use std::path::PathBuf;
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}
+
+/// The built program.
+///
+/// # Panics
+///
+/// If it has not been built.
+pub fn host_binary() -> PathBuf {
+    let mut path = std::env::current_exe().expect("a test knows its own path");
+    while path.file_name().is_some_and(|name| name != "debug") {
+        assert!(path.pop(), "the test does not run from a target directory");
+    }
+    path.push("tasker-wasm-host");
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace` or `make build` first", path.display());
+    path
+}
+
+/// The folder of a package, built: one below `handlers/` or `tests/guests/`.
+///
+/// # Panics
+///
+/// If its component has not been built.
+pub fn package(name: &str) -> PathBuf {
+    let found = ["handlers", "tests/guests"].map(|parent| workspace().join(parent).join(name));
+    let folder =
+        found.into_iter().find(|folder| folder.exists()).unwrap_or_else(|| panic!("there is no package {name}"));
+    assert!(folder.join("dist").exists(), "{} has not been built: run `make build` first", folder.display());
+    folder
+}

@@ -1,0 +1,68 @@
+//! What a step costs, each figure beside the limit it is held against, measured in the same run.
+//!
+//! Machines differ and are noisy; the ratios are the result. Each pair of figures is measured in turns (one of these, one
+//! of those), so that both see the same weather.
+
+mod samples;
+mod sandbox;
+mod whole;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tasker_wasm_host::registry::Package;
+use tasker_wasm_host::sandbox::{Sandbox, SandboxSettings};
+use tasker_wasm_tests::{package, workspace};
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(16).build();
+    let measured = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(measure()));
+    match measured {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure() -> anyhow::Result<()> {
+    let sandbox = Sandbox::new(&SandboxSettings {
+        cache_dir: workspace().join("target/test-cache/components"),
+        max_concurrent: 33,
+        max_memory_bytes: 128 << 20,
+    })?;
+    println!("{}\n", sandbox.facts());
+
+    let linear = sandbox.prepare(&Package::load(&package("linear").join("dist/linear.wasm"))?).await?;
+    let floor = sandbox::floor(&sandbox).await?;
+    let cost = sandbox::measure(&sandbox, &linear, &floor).await?;
+    println!("one attempt in the sandbox: store + instantiate + call + drop");
+    row("TypeScript step, p10", cost.typescript.percentile(10), "");
+    row("TypeScript step, p50", cost.typescript.percentile(50), &format!("{} units of fuel", cost.fuel));
+    row("WAT component, p10", cost.floor.percentile(10), "");
+    row("WAT component, p50", cost.floor.percentile(50), "the floor of the mechanism");
+    ratio("TypeScript / floor, p10", cost.typescript.percentile(10), cost.floor.percentile(10));
+
+    let whole = whole::measure(&sandbox, &linear).await?;
+    println!("\nfour-step linear task, durable (fsync and synchronous_commit on), idle host");
+    row("end to end, p50", whole.linear.percentile(50), "");
+    row("end to end, p95", whole.linear.percentile(95), "");
+    row("one create, p50", whole.create.percentile(50), "a durable commit");
+    row("one claim, p50", whole.claim.percentile(50), "");
+    row("one call, p50", whole.call.percentile(50), "");
+    row("one completion, p50", whole.complete.percentile(50), "a durable commit");
+    row("the sum of its parts", whole.sum_of_parts(), "one create, four claims, calls and completions");
+    ratio("end to end / sum of parts, p50", whole.linear.percentile(50), whole.sum_of_parts());
+    println!("\nsaturated: {} tasks of four steps", whole::TASKS);
+    println!("  {:<34} {:>10.0} steps/s", "end to end", whole.steps_per_second);
+    Ok(())
+}
+
+fn row(name: &str, time: Duration, note: &str) {
+    println!("  {name:<34} {:>10.1} µs  {note}", time.as_secs_f64() * 1e6);
+}
+
+fn ratio(name: &str, time: Duration, limit: Duration) {
+    println!("  {name:<34} {:>10.2} ×", time.as_secs_f64() / limit.as_secs_f64());
+}

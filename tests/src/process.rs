@@ -1,0 +1,133 @@
+//! The program as a person runs it: a process with a command line, signals and an exit code.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use super::{TestDatabase, host_binary, package, workspace};
+
+/// What a test host is given.
+pub struct Settings<'a> {
+    /// Packages whose components and templates it serves.
+    pub packages: &'a [&'a str],
+    /// Further configuration, as TOML.
+    pub config: &'a str,
+}
+
+/// A running `tasker-wasm-host run`. Killed when dropped.
+pub struct HostProcess {
+    child: Child,
+    log: mpsc::UnboundedReceiver<String>,
+    seen: Vec<String>,
+    _config: tempfile::TempDir,
+}
+
+impl HostProcess {
+    /// Starts a host on `database` and waits until it claims steps.
+    ///
+    /// # Panics
+    ///
+    /// If it does not get there.
+    pub async fn start(database: &TestDatabase, settings: Settings<'_>) -> Self {
+        let config = tempfile::tempdir().expect("a temporary directory");
+        let file = config.path().join("tasker.toml");
+        std::fs::write(&file, settings.config).expect("the configuration can be written");
+        let folders: Vec<PathBuf> = settings.packages.iter().map(|name| package(name)).collect();
+        let mut command = Command::new(host_binary());
+        command.arg("run").arg("--config").arg(&file).env("DATABASE_URL", &database.url).env("RUST_LOG", "info");
+        command.env("XDG_CACHE_HOME", workspace().join("target/test-cache"));
+        for folder in &folders {
+            command.arg("--components").arg(folder.join("dist")).arg("--templates").arg(folder);
+        }
+        command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the host can be started");
+        let (lines, log) = mpsc::unbounded_channel();
+        let stderr = BufReader::new(child.stderr.take().expect("standard error is piped"));
+        tokio::spawn(async move {
+            let mut stderr = stderr.lines();
+            while let Ok(Some(line)) = stderr.next_line().await {
+                let _ = lines.send(line);
+            }
+        });
+        let mut host = Self { child, log, seen: Vec::new(), _config: config };
+        host.wait_for_line("claiming steps").await;
+        host
+    }
+
+    /// Waits until the host has logged a line that contains `text`.
+    ///
+    /// # Panics
+    ///
+    /// If the host ends without having said so, or is silent for too long.
+    pub async fn wait_for_line(&mut self, text: &str) {
+        loop {
+            let line = tokio::time::timeout(Duration::from_secs(120), self.log.recv()).await;
+            match line {
+                Ok(Some(line)) => {
+                    self.seen.push(line);
+                    if self.seen.last().is_some_and(|line| line.contains(text)) {
+                        return;
+                    }
+                }
+                _ => panic!("the host never logged {text:?}; it said:\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    ///
+    /// If the host is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.id().expect("the host runs");
+        kill(Pid::from_raw(pid as i32), signal).expect("the host can be signalled");
+    }
+
+    /// Waits until the host has ended; gives its exit status and what it logged.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end within a minute.
+    pub async fn ended(mut self) -> (ExitStatus, String) {
+        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
+        let status = status.expect("the host ends").expect("the host can be waited for");
+        while let Some(line) = self.log.recv().await {
+            self.seen.push(line);
+        }
+        (status, self.seen.join("\n"))
+    }
+}
+
+/// Runs the program to its end with `arguments`, on `database`. Gives exit code, standard output and standard error.
+///
+/// # Panics
+///
+/// If it can't be started.
+pub async fn run_cli(database: Option<&TestDatabase>, arguments: &[&str]) -> (i32, String, String) {
+    let variables: Vec<_> = database.iter().map(|database| ("DATABASE_URL", database.url.as_str())).collect();
+    run_cli_with(&variables, arguments).await
+}
+
+/// As [`run_cli`], with these environment variables.
+///
+/// # Panics
+///
+/// If it can't be started.
+pub async fn run_cli_with(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(host_binary());
+    command.args(arguments).env("XDG_CACHE_HOME", workspace().join("target/test-cache")).stdin(Stdio::null());
+    command.env_remove("DATABASE_URL").envs(variables.iter().copied());
+    let output = command.output().await.expect("the program can be started");
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}

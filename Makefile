@@ -1,0 +1,83 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO ?= cargo
+NPM ?= npm
+HOST := target/debug/tasker-wasm-host
+say = @printf '\n\033[1m▸ %s\033[0m\n' $(1)
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: host handlers ## Build everything and run two workflows on a private PostgreSQL
+	$(call say,"running the linear and the diamond workflow")
+	@$(HOST) demo
+
+.PHONY: test
+test: host guests lint ## Install, build and run every check (what CI runs)
+	$(call say,"TypeScript tests")
+	@$(NPM) test --silent
+	$(call say,"Rust unit and integration tests")
+	@$(CARGO) test --workspace --quiet
+	$(call say,"every check passed")
+
+.PHONY: bench
+bench: host guests ## Measure the sandbox and the whole way of a step, as ratios in one run
+	$(call say,"measuring (about half a minute)")
+	@$(CARGO) run --quiet -p tasker-wasm-tests --bin bench
+
+.PHONY: lint
+lint: tools node_modules ## Formatting, clippy, rustdoc, tsc and Biome
+	$(call say,"rustfmt and clippy and rustdoc")
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	$(call say,"tsc and Biome")
+	@$(NPM) run --silent check
+
+.PHONY: build
+build: host guests ## Build the host and every component
+
+.PHONY: host
+host: tools
+	$(call say,"building the host (the first build compiles wasmtime: about eight minutes on two cores)")
+	@$(CARGO) build --workspace
+
+.PHONY: handlers
+handlers: tools node_modules
+	$(call say,"building the example handlers into components (about ten seconds each, nothing when up to date)")
+	@$(NPM) run --silent build
+
+.PHONY: guests
+guests: handlers
+	$(call say,"building the components that the tests run")
+	@$(NPM) run --silent build:tests
+
+node_modules: package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json)
+	$(call say,"installing npm packages (about half a minute)")
+	@$(NPM) ci
+	@touch node_modules
+
+.PHONY: tools
+tools:
+	@need() { command -v "$$1" > /dev/null || { echo "make: $$1 is missing: $$2" >&2; exit 1; }; }; \
+	need $(CARGO) "install Rust 1.95 or newer (rustup.rs, or your distribution's packages)"; \
+	need $(NPM) "install Node.js 20 or newer, which brings npm"; \
+	need node "install Node.js 20 or newer"; \
+	command -v cc > /dev/null || command -v gcc > /dev/null || command -v clang > /dev/null || \
+	  { echo "make: a C compiler is missing: install gcc or clang (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }; \
+	node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || \
+	  { echo "make: Node.js $$(node --version) is too old: 20 or newer is needed" >&2; exit 1; }
+
+.PHONY: fmt
+fmt: node_modules ## Format everything
+	@$(CARGO) fmt --all
+	@$(NPM) run --silent fmt
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf target node_modules guest-ts/dist componentize/dist handlers/*/dist tests/guests/*/dist

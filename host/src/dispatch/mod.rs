@@ -138,11 +138,6 @@ impl Dispatch {
         self.shared.changes.subscribe()
     }
 
-    /// Steps this host has claimed and not yet committed.
-    pub fn in_flight(&self) -> usize {
-        self.shared.in_flight.len()
-    }
-
     /// Stops in order: no more claims, let running steps finish or put them back after the drain timeout, commit what
     /// finished, stop the timers. Returns when all of it is done; a step is either committed or claimable again.
     pub async fn drain(mut self) -> Drained {

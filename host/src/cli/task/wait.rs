@@ -57,7 +57,7 @@ pub(in crate::cli) async fn until_at_rest(
                 change.reason.map(|reason| format!("  ({reason})")).unwrap_or_default()
             );
         }
-        if at_rest(view.status) {
+        if view.status.is_resting() {
             if !global.json {
                 println!();
             }
@@ -76,16 +76,4 @@ pub(in crate::cli) async fn until_at_rest(
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// Whether nothing happens to the task any more unless somebody acts.
-fn at_rest(state: TaskState) -> bool {
-    matches!(
-        state,
-        TaskState::Complete
-            | TaskState::Error
-            | TaskState::Cancelled
-            | TaskState::ResolvedManually
-            | TaskState::BlockedByFailures
-    )
 }

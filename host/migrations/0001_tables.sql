@@ -19,9 +19,16 @@ create type tasker.step_state as enum (
 );
 
 -- PGMQ allows 47 characters for a queue's name, and `worker_..._queue` takes 13 of them.
+--
+-- A paused namespace is claimed from by nobody; what runs goes on. `max_concurrent` bounds its steps in progress, on
+-- all hosts together.
 create table tasker.namespaces (
     name text primary key check (name ~ '^[A-Za-z0-9_]{1,34}$'),
-    created_at timestamptz not null default clock_timestamp()
+    created_at timestamptz not null default clock_timestamp(),
+    paused_at timestamptz,
+    paused_by text,
+    pause_reason text,
+    max_concurrent integer check (max_concurrent > 0)
 );
 
 -- PGMQ folds queue names to lower case: two namespaces that differ only by case would share one queue.
@@ -43,16 +50,26 @@ create table tasker.templates (
 
 -- `sinks_left` counts the steps without successors that are not done. The row is written when the task's own state
 -- changes or such a step finishes, never for the steps between.
+--
+-- A task that `grows` has steps that decide over others (decisions, batchable steps). Whoever finishes one of its steps
+-- or adds some holds its row's lock first, so that a new step sees which of its parents are done. `growths` counts the
+-- additions: one that was planned on an older count is planned again.
+--
+-- `identity` is what makes the task a duplicate of another; null where every request is a new task.
 create table tasker.tasks (
     task_uuid uuid primary key,
     template_uuid uuid not null,
     correlation_id uuid not null,
+    parent_correlation_id uuid,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     completed_at timestamptz,
     state tasker.task_state not null,
     sinks_left integer not null check (sinks_left >= 0),
-    priority integer not null,
+    growths integer not null default 0,
+    priority integer not null check (priority between -100 and 100),
+    grows boolean not null,
+    identity bytea,
     namespace text not null,
     name text not null,
     version text not null,
@@ -63,14 +80,22 @@ create table tasker.tasks (
     context json not null
 ) with (fillfactor = 85);
 
+create unique index tasks_identity on tasker.tasks (identity) where identity is not null;
 create index tasks_by_namespace on tasker.tasks (namespace, task_uuid);
 create index tasks_not_complete on tasker.tasks (state, task_uuid) where state <> 'complete';
 
 -- `pending_parents` is the step's readiness: zero means it may run. `attempts` counts finished attempts and the one in
--- flight. `claims` is the fence: each claim bumps it, and a completion must carry the number it was given.
+-- flight. `claims` is the fence: each claim bumps it, and a completion must carry the number it was given. `lapses`
+-- counts the leases that ran out since the last verdict: a step that brings down its hosts is not run for ever.
+--
+-- `guarded` steps are finished under the lock of their task's row: those without successors, and all of a task that
+-- grows. `template_step` is the step of the template a batch worker was made from; null where it is the name itself.
+-- `brief` is the result of a batchable step without its cursors, which is what its workers see of it: a thousand
+-- workers that each got the cursors of all would make the batch quadratic.
 create table tasker.steps (
     step_uuid uuid primary key,
     task_uuid uuid not null,
+    batch_uuid uuid,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     claimed_at timestamptz,
@@ -80,20 +105,57 @@ create table tasker.steps (
     attempts integer not null default 0 check (attempts >= 0),
     max_attempts integer not null,
     claims integer not null default 0,
+    lapses integer not null default 0,
+    batch_place integer,
     is_sink boolean not null,
+    guarded boolean not null,
     retryable boolean not null,
     name text not null,
+    template_step text,
     claimed_by text,
     inputs json not null,
     result json,
     metadata json,
     error json,
+    checkpoint json,
+    brief json,
     unique (task_uuid, name)
 ) with (fillfactor = 50);
 
 -- The predicate names `run_after`, not `state`: a state in an index's predicate would make no change of state a HOT
 -- update. `run_after` is set while a step waits for its retry and null otherwise.
 create index steps_due on tasker.steps (run_after) where run_after is not null;
+
+-- A batch worker waits for a place beside its parents: at most `parallelism` of a batch are released and not ended.
+-- They are released in the order of their places.
+create index steps_of_batch on tasker.steps (batch_uuid, batch_place) where batch_uuid is not null;
+
+-- One row for each batchable step that made workers; its key is that step's. `failure_strategy` says what a worker that
+-- failed for good means:
+--   continue_on_failure  it counts as finished: the others go on, and so does what waits for the batch, without it
+--   isolate              the others go on, what waits for the batch waits until somebody resolves or resets it
+--   fail_fast            no further worker is released (`closed`); those that run finish
+create table tasker.batches (
+    batch_uuid uuid primary key,
+    task_uuid uuid not null,
+    workers integer not null,
+    parallelism integer not null check (parallelism > 0),
+    released integer not null,
+    running integer not null,
+    closed boolean not null default false,
+    failure_strategy text not null check (failure_strategy in ('continue_on_failure', 'fail_fast', 'isolate'))
+);
+
+-- The history of a step's checkpoints; the last one stands whole in its row.
+create table tasker.checkpoints (
+    step_uuid uuid not null,
+    sequence bigint generated always as identity,
+    items_processed bigint not null,
+    at timestamptz not null default clock_timestamp(),
+    attempt integer not null,
+    cursor json not null,
+    primary key (step_uuid, sequence)
+);
 
 create table tasker.edges (
     parent_uuid uuid not null,
@@ -123,6 +185,8 @@ create table tasker.attempts (
     primary key (step_uuid, claim)
 );
 
+-- Append-only; the purge of old tasks alone deletes. `actor` is the person who asked for the change, null for the system.
+--
 -- One row for each change from one resting state to another, of a step or (step_uuid null) of its task. States that are
 -- entered and left inside one transaction are not recorded: a task goes pending -> steps_in_process when it is created,
 -- its last result takes it steps_in_process -> complete, a step goes in_progress -> complete.
@@ -135,5 +199,6 @@ create table tasker.transitions (
     from_state text not null,
     to_state text not null,
     reason text,
+    actor text,
     primary key (task_uuid, sequence)
 );

@@ -1,5 +1,5 @@
--- The way into PGMQ. Each namespace has one queue, `worker_{namespace}_queue`; a message is three UUIDs and everything
--- else stays in the tables. The queue's table is addressed directly, because the calls of PGMQ's own API plan a
+-- The way into PGMQ. Each namespace has one queue, `worker_{namespace}_queue`; a message is three UUIDs, and the task's
+-- priority where it has one; everything else stays in the tables. The queue's table is addressed directly, because the calls of PGMQ's own API plan a
 -- statement for each message where one for each batch is enough. Only columns that every PGMQ 1.x has are used.
 
 create function tasker.queue_name(p_namespace text) returns text
@@ -7,6 +7,27 @@ language sql immutable strict parallel safe as $$ select 'worker_' || p_namespac
 
 create function tasker.queue_table(p_namespace text) returns text
 language sql immutable strict parallel safe as $$ select 'q_worker_' || lower(p_namespace) || '_queue' $$;
+
+-- Makes a namespace and its queue on first sight, with the index by which a claim reads: urgent messages first, and of
+-- one priority the oldest.
+create function tasker.create_namespace(p_namespace text) returns void
+language plpgsql as $$
+declare
+    v_table text := tasker.queue_table(p_namespace);
+begin
+    insert into tasker.namespaces (name) values (p_namespace) on conflict (name) do nothing;
+    if not exists (select from pgmq.meta where lower(queue_name) = lower(tasker.queue_name(p_namespace))) then
+        perform pgmq.create(tasker.queue_name(p_namespace));
+    end if;
+    -- Looked for first: "if not exists" would lock the queue even where the index is there.
+    if to_regclass(format('pgmq.%I', v_table || '_priority')) is null then
+        execute format(
+            'create index %I on pgmq.%I ((coalesce((message ->> ''priority'')::integer, 0)) desc, msg_id)',
+            v_table || '_priority', v_table
+        );
+    end if;
+end
+$$;
 
 -- Puts one message for each step into the queue of its task's namespace. The steps are already in state 'enqueued'.
 create function tasker.send_steps(p_steps uuid[], p_tasks uuid[]) returns void
@@ -21,7 +42,8 @@ begin
     for v_batch in
         select t.namespace, array_agg(jsonb_build_object(
             'task_uuid', t.task_uuid, 'step_uuid', ready.step_uuid, 'correlation_id', t.correlation_id
-        ) order by ready.place) as messages
+        ) || case when t.priority = 0 then '{}' else jsonb_build_object('priority', t.priority) end
+        order by ready.place) as messages
         from unnest(p_steps, p_tasks) with ordinality ready (step_uuid, task_uuid, place)
         join tasker.tasks t on t.task_uuid = ready.task_uuid
         group by t.namespace

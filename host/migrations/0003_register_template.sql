@@ -8,10 +8,7 @@ language plpgsql as $$
 declare
     v_template uuid;
 begin
-    insert into tasker.namespaces (name) values (p_namespace) on conflict (name) do nothing;
-    if not exists (select from pgmq.meta where lower(queue_name) = lower(tasker.queue_name(p_namespace))) then
-        perform pgmq.create(tasker.queue_name(p_namespace));
-    end if;
+    perform tasker.create_namespace(p_namespace);
 
     insert into tasker.templates (template_uuid, namespace, name, version, digest, description, configuration)
     values (p_template_uuid, p_namespace, p_name, p_version, p_digest, p_description, p_configuration::jsonb)

@@ -1,15 +1,18 @@
 -- Creates planned tasks, their steps and edges, and queues the steps that may run, all in one commit. The host has
--- counted parents and sinks. Answers how many steps were queued.
+-- counted parents and sinks. A task whose identity another one has already is left out with all its steps; `duplicates`
+-- says for each task given which one that is, null for those that were created. Of two such tasks in one call the first
+-- is created.
 --
 -- The caller's arrays are parallel: one element a task, one a step, one an edge.
 create function tasker.create_tasks(
-    p_task_uuids uuid[], p_template_uuids uuid[], p_correlation_ids uuid[], p_priorities integer[],
-    p_namespaces text[], p_names text[], p_versions text[], p_initiators text[], p_source_systems text[],
-    p_reasons text[], p_tags text[], p_contexts text[], p_sinks integer[],
-    p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[], p_step_sinks boolean[],
-    p_step_retryable boolean[], p_step_max_attempts integer[], p_step_inputs text[],
-    p_edge_parents uuid[], p_edge_children uuid[]
-) returns integer
+    p_task_uuids uuid[], p_template_uuids uuid[], p_correlation_ids uuid[], p_parent_correlation_ids uuid[],
+    p_priorities integer[], p_grows boolean[], p_identities bytea[], p_namespaces text[], p_names text[],
+    p_versions text[], p_initiators text[], p_source_systems text[], p_reasons text[], p_tags text[], p_contexts text[],
+    p_sinks integer[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[],
+    p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[], p_step_max_attempts integer[],
+    p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
+    out enqueued integer, out duplicates uuid[]
+)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set jit = off
@@ -17,9 +20,12 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_unknown uuid;
+    v_created uuid[];
+    v_left_out boolean;
     v_steps uuid[];
     v_tasks uuid[];
 begin
+    enqueued := 0;
     select given.template_uuid into v_unknown
     from unnest(p_template_uuids, p_namespaces) given (template_uuid, namespace)
     where not exists (
@@ -31,50 +37,79 @@ begin
             using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
     end if;
 
-    insert into tasker.tasks (
-        task_uuid, template_uuid, correlation_id, created_at, updated_at, completed_at, state, sinks_left, priority,
-        namespace, name, version, initiator, source_system, reason, tags, context
+    -- In the order of their identities, so that two callers with the same ones do not wait for each other.
+    with created as (
+        insert into tasker.tasks (
+            task_uuid, template_uuid, correlation_id, parent_correlation_id, created_at, updated_at, completed_at,
+            state, sinks_left, priority, grows, identity, namespace, name, version, initiator, source_system, reason,
+            tags, context
+        )
+        select task_uuid, template_uuid, correlation_id, parent_correlation_id, v_now, v_now,
+            case when sinks = 0 then v_now end,
+            case when sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, sinks, priority, grows,
+            identity, namespace, name, version, initiator, source_system, reason, tags::json, context::json
+        from unnest(
+            p_task_uuids, p_template_uuids, p_correlation_ids, p_parent_correlation_ids, p_priorities, p_grows,
+            p_identities, p_namespaces, p_names, p_versions, p_initiators, p_source_systems, p_reasons, p_tags,
+            p_contexts, p_sinks
+        ) with ordinality given (
+            task_uuid, template_uuid, correlation_id, parent_correlation_id, priority, grows, identity, namespace,
+            name, version, initiator, source_system, reason, tags, context, sinks, place
+        )
+        order by identity, place
+        on conflict (identity) where identity is not null do nothing
+        returning task_uuid, state
+    ), logged as (
+        insert into tasker.transitions (task_uuid, from_state, to_state)
+        select task_uuid, 'pending', state from created
     )
-    select task_uuid, template_uuid, correlation_id, v_now, v_now, case when sinks = 0 then v_now end,
-        case when sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, sinks, priority,
-        namespace, name, version, initiator, source_system, reason, tags::json, context::json
-    from unnest(
-        p_task_uuids, p_template_uuids, p_correlation_ids, p_priorities, p_namespaces, p_names, p_versions,
-        p_initiators, p_source_systems, p_reasons, p_tags, p_contexts, p_sinks
-    ) given (
-        task_uuid, template_uuid, correlation_id, priority, namespace, name, version,
-        initiator, source_system, reason, tags, context, sinks
-    );
+    select array_agg(task_uuid) into v_created from created;
 
-    insert into tasker.transitions (task_uuid, from_state, to_state)
-    select task_uuid, 'pending', case when sinks = 0 then 'complete' else 'steps_in_process' end
-    from unnest(p_task_uuids, p_sinks) given (task_uuid, sinks);
+    v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_task_uuids);
+    if v_left_out then
+        select array_agg(known.task_uuid order by given.place) into duplicates
+        from unnest(p_task_uuids, p_identities) with ordinality given (task_uuid, identity, place)
+        -- A task that was created by an earlier call of the same caller, whose answer was lost, duplicates itself.
+        left join tasker.tasks known on known.identity = given.identity
+            and (known.task_uuid <> given.task_uuid or not known.task_uuid = any (coalesce(v_created, '{}')));
+        if cardinality(array_remove(duplicates, null)) + coalesce(cardinality(v_created), 0) < cardinality(p_task_uuids)
+        then
+            raise exception 'a task was purged while its duplicate was created' using errcode = 'serialization_failure';
+        end if;
+        if v_created is null then
+            return;
+        end if;
+    end if;
 
     insert into tasker.steps (
-        step_uuid, task_uuid, created_at, updated_at, state, pending_parents, max_attempts, is_sink, retryable, name,
-        inputs
+        step_uuid, task_uuid, created_at, updated_at, state, pending_parents, max_attempts, is_sink, guarded, retryable,
+        name, inputs
     )
     select step_uuid, task_uuid, v_now, v_now,
         case when parents = 0 then 'enqueued' else 'pending' end::tasker.step_state, parents, max_attempts, sink,
-        retryable, name, inputs::json
+        guarded, retryable, name, inputs::json
     from unnest(
-        p_step_uuids, p_step_tasks, p_step_names, p_step_parents, p_step_sinks, p_step_retryable, p_step_max_attempts,
-        p_step_inputs
-    ) given (step_uuid, task_uuid, name, parents, sink, retryable, max_attempts, inputs);
+        p_step_uuids, p_step_tasks, p_step_names, p_step_parents, p_step_sinks, p_step_guarded, p_step_retryable,
+        p_step_max_attempts, p_step_inputs
+    ) given (step_uuid, task_uuid, name, parents, sink, guarded, retryable, max_attempts, inputs)
+    where not v_left_out or task_uuid = any (v_created);
 
     insert into tasker.edges (parent_uuid, child_uuid)
-    select parent_uuid, child_uuid from unnest(p_edge_parents, p_edge_children) given (parent_uuid, child_uuid);
+    select parent_uuid, child_uuid from unnest(p_edge_parents, p_edge_children) given (parent_uuid, child_uuid)
+    where not v_left_out or exists (
+        select from tasker.steps s where s.step_uuid = given.child_uuid and s.task_uuid = any (v_created)
+    );
 
     select array_agg(step_uuid order by place), array_agg(task_uuid order by place) into v_steps, v_tasks
     from unnest(p_step_uuids, p_step_tasks, p_step_parents) with ordinality given (step_uuid, task_uuid, parents, place)
-    where parents = 0;
+    where parents = 0 and (not v_left_out or task_uuid = any (v_created));
     if v_steps is null then
-        return 0;
+        return;
     end if;
 
     insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)
     select task_uuid, step_uuid, 'pending', 'enqueued' from unnest(v_steps, v_tasks) ready (step_uuid, task_uuid);
     perform tasker.send_steps(v_steps, v_tasks);
-    return cardinality(v_steps);
+    enqueued := cardinality(v_steps);
 end
 $$;

@@ -4,11 +4,16 @@
 -- * The commit does not wait for the disk. A claim lost in a crash leaves its message in the queue, to be read again; a
 --   completion is durable, and the log is flushed in order, so no completion outlives its claim.
 -- * The limit is shared between the namespaces in a random order, then what is left goes to those that have more.
--- * No lock is waited for. A step that somebody holds (its lease lapsed while it was being completed) is left alone:
---   the message is gone when that completion commits, and visible again after the lease if it does not.
+-- * No lock is waited for. A step that somebody holds at this moment is left alone, and its message read again a second
+--   later, if it is still there.
+-- * Within a namespace urgent tasks come first. One read in five goes by age alone, so that nothing waits for ever behind
+--   a stream of urgent work.
+-- * Nothing is read for a paused namespace, and no more than fits for one with a bound on its steps in progress. Claims
+--   for such a namespace go one at a time: the row's lock is what keeps two hosts from filling the same places.
 -- * A message whose step is in progress has outlived its lease. It is claimed again with a new fence; the attempt is
 --   the same one, because the first never reached a verdict.
--- * Messages without a step that may run are cleared away: deleted when the step is done, archived when it is unknown.
+-- * Messages without a step that may run are cleared away: deleted when the step is done or its task rests, archived when
+--   it is unknown.
 --
 -- The messages are gathered into arrays first: joined directly, the planner takes the queue for a thousand rows and
 -- scans all of tasker.steps. For the same reason these functions forbid the plans that read a whole table.
@@ -18,13 +23,15 @@ create function tasker.read_messages(
     p_namespace text, p_limit integer, p_lease interval,
     out messages bigint[], out steps uuid[], out since timestamptz[]
 )
-language plpgsql as $$
+language plpgsql
+set enable_sort = off
+as $$
 begin
     execute format(
         'with taken as (
             update pgmq.%1$I set vt = clock_timestamp() + $2, read_ct = read_ct + 1
             where msg_id = any (array(
-                select msg_id from pgmq.%1$I where vt <= clock_timestamp() order by msg_id limit $1
+                select msg_id from pgmq.%1$I where vt <= clock_timestamp() order by %2$s limit $1
                 for update skip locked
             ))
             returning msg_id, enqueued_at, message ->> ''step_uuid'' as step_uuid
@@ -32,13 +39,33 @@ begin
         select array_agg(msg_id order by msg_id), array_agg(case
             when step_uuid ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' then step_uuid::uuid end order by msg_id
         ), array_agg(enqueued_at order by msg_id) from taken',
-        tasker.queue_table(p_namespace)
+        tasker.queue_table(p_namespace),
+        case when random() < 0.8 then 'coalesce((message ->> ''priority'')::integer, 0) desc, ' else '' end || 'msg_id'
     ) into messages, steps, since using p_limit, p_lease;
 end
 $$;
 
--- Clears away the messages in `p_messages` whose step can not be run.
-create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], p_steps uuid[]) returns void
+-- How many more steps of a namespace may be in progress; zero while another claim is counting.
+create function tasker.free_places(p_namespace text, p_max_concurrent integer) returns integer
+language plpgsql as $$
+declare
+    v_taken integer;
+begin
+    perform from tasker.namespaces where name = p_namespace for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    execute format('select count(*) from pgmq.%I where vt > clock_timestamp()', tasker.queue_table(p_namespace))
+    into v_taken;
+    return greatest(0, p_max_concurrent - v_taken);
+end
+$$;
+
+-- What becomes of read messages whose steps were not claimed. Those whose step can not be run go. A step that somebody
+-- holds is looked at again soon: a completion takes its message along, but an operator or a growth only passes by, and
+-- the step must not wait for a lease that nobody has.
+create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_claimed uuid[])
+returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set jit = off
@@ -47,14 +74,26 @@ declare
     v_batch record;
 begin
     for v_batch in
-        select given.namespace, array_agg(given.message) filter (where s.step_uuid is not null) as done,
-            array_agg(given.message) filter (where s.step_uuid is null) as unknown
+        select given.namespace, array_agg(given.message) filter (where may_run) as held,
+            array_agg(given.message) filter (where not may_run) as done,
+            array_agg(given.message) filter (where may_run is null) as unknown
         from unnest(p_namespaces, p_messages, p_steps) given (namespace, message, step_uuid)
-        left join tasker.steps s on s.step_uuid = given.step_uuid
-        where s.step_uuid is null or s.state not in ('enqueued', 'in_progress')
+        left join lateral (
+            select s.state in ('enqueued', 'in_progress')
+                and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually') as may_run
+            from tasker.steps s join tasker.tasks t on t.task_uuid = s.task_uuid
+            where s.step_uuid = given.step_uuid
+        ) step on true
+        where given.step_uuid is null or given.step_uuid <> all (p_claimed)
         group by given.namespace
         order by given.namespace
     loop
+        if v_batch.held is not null then
+            execute format(
+                'update pgmq.%I set vt = clock_timestamp() + interval ''1 second'' where msg_id = any ($1)',
+                tasker.queue_table(v_batch.namespace)
+            ) using v_batch.held;
+        end if;
         if v_batch.done is not null then
             perform tasker.delete_messages(v_batch.namespace, v_batch.done);
         end if;
@@ -87,8 +126,9 @@ $$;
 create function tasker.claim_steps(p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision)
 returns table (
     namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
-    name text, attempts integer, max_attempts integer, claim integer, retryable boolean, task json, inputs json,
-    dependency_results json, enqueued_at timestamptz, created_at timestamptz
+    name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
+    retryable boolean, task json, inputs json, checkpoint json, dependency_results json, enqueued_at timestamptz,
+    created_at timestamptz
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -98,7 +138,9 @@ as $$
 declare
     v_lease interval := make_interval(secs => p_lease_seconds);
     v_open text[];
+    v_bounds integer[];
     v_more text[] := '{}';
+    v_more_bounds integer[] := '{}';
     v_namespace text;
     v_share integer;
     v_left integer := p_limit;
@@ -112,7 +154,11 @@ declare
 begin
     perform set_config('synchronous_commit', 'off', true);
 
-    select array_agg(n.name order by random()) into v_open from tasker.namespaces n where n.name = any (p_namespaces);
+    select array_agg(name), array_agg(max_concurrent) into v_open, v_bounds from (
+        select n.name, n.max_concurrent from tasker.namespaces n
+        where n.name = any (p_namespaces) and n.paused_at is null
+        order by random()
+    ) shuffled;
     -- Two rounds: a share for each namespace, then the rest for those that filled theirs.
     for v_round in 1..2 loop
         for v_place in 1..coalesce(cardinality(v_open), 0) loop
@@ -120,6 +166,10 @@ begin
             v_namespace := v_open[v_place];
             v_share := case v_round
                 when 1 then ceil(v_left::numeric / (cardinality(v_open) - v_place + 1))::integer else v_left end;
+            if v_bounds[v_place] is not null then
+                v_share := least(v_share, tasker.free_places(v_namespace, v_bounds[v_place]));
+                continue when v_share = 0;
+            end if;
             v_read := tasker.read_messages(v_namespace, v_share, v_lease);
             continue when v_read.messages is null;
             v_namespaces := v_namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
@@ -129,22 +179,26 @@ begin
             v_left := v_left - cardinality(v_read.messages);
             if cardinality(v_read.messages) = v_share then
                 v_more := v_more || v_namespace;
+                v_more_bounds := v_more_bounds || v_bounds[v_place];
             end if;
         end loop;
         exit when v_left <= 0 or cardinality(v_more) = 0;
         v_open := v_more;
+        v_bounds := v_more_bounds;
     end loop;
     if cardinality(v_messages) = 0 then
         return;
     end if;
 
     with free as (
-        select s.step_uuid, s.state from tasker.steps s
+        select s.step_uuid, s.state from tasker.steps s join tasker.tasks t on t.task_uuid = s.task_uuid
         where s.step_uuid = any (v_steps) and s.state in ('enqueued', 'in_progress')
-        for update skip locked
+            and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+        for update of s skip locked
     ), claimed as (
         update tasker.steps s
         set state = 'in_progress', attempts = s.attempts + (free.state = 'enqueued')::integer, claims = s.claims + 1,
+            lapses = s.lapses + (free.state = 'in_progress')::integer,
             claimed_by = p_host, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
         from free where s.step_uuid = free.step_uuid
         returning s.step_uuid, s.task_uuid, s.attempts, free.state as from_state
@@ -156,14 +210,18 @@ begin
     )
     select array_agg(step_uuid) into v_claimed from claimed;
     if coalesce(cardinality(v_claimed), 0) < cardinality(v_messages) then
-        perform tasker.clear_messages(v_namespaces, v_messages, v_steps);
+        perform tasker.clear_messages(v_namespaces, v_messages, v_steps, coalesce(v_claimed, '{}'));
     end if;
 
-    -- What the ancestors of each brought, by name.
+    -- What the ancestors of each brought, by name. A worker sees its batchable step's result without the other cursors.
     v_results := array_fill('{}'::json, array[cardinality(v_steps)]);
     for v_read in
         select a.place, json_object_agg(s.name, json_build_object(
-            'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', s.result
+            'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', case
+                when s.brief is not null and exists (
+                    select from tasker.steps worker
+                    where worker.step_uuid = v_steps[a.place] and worker.batch_uuid = s.step_uuid
+                ) then s.brief else s.result end
         )) as results
         from tasker.ancestry(v_steps) a
         join tasker.steps s on s.step_uuid = a.ancestor
@@ -175,13 +233,14 @@ begin
 
     return query
     select given.namespace, given.message, s.task_uuid, s.step_uuid, t.template_uuid, t.correlation_id, s.name,
-        s.attempts, s.max_attempts, s.claims, s.retryable,
+        s.template_step, s.attempts, s.max_attempts, s.claims, s.lapses, s.retryable,
         json_build_object(
             'taskUuid', t.task_uuid, 'name', t.name, 'namespace', t.namespace, 'version', t.version,
-            'context', t.context, 'correlationId', t.correlation_id, 'priority', t.priority, 'initiator', t.initiator,
+            'context', t.context, 'correlationId', t.correlation_id,
+            'parentCorrelationId', t.parent_correlation_id, 'priority', t.priority, 'initiator', t.initiator,
             'sourceSystem', t.source_system, 'reason', t.reason, 'tags', t.tags, 'createdAt', t.created_at
         ),
-        s.inputs, given.dependency_results,
+        s.inputs, s.checkpoint, given.dependency_results,
         given.since, s.created_at
     from unnest(v_namespaces, v_messages, v_steps, v_since, v_results) with ordinality
         given (namespace, message, step_uuid, since, dependency_results, place)

@@ -1,5 +1,6 @@
 -- Brings steps whose retry is due back to their queues, up to `p_limit` of them. Answers how many, and in how many
--- milliseconds the next one is due (null: none waits).
+-- milliseconds the next one is due (null: none waits). The commit does not wait for the disk: lost in a crash, the steps
+-- wait as before and are due.
 create function tasker.enqueue_due(p_limit integer, out enqueued integer, out next_in_ms bigint)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -12,6 +13,7 @@ declare
     v_steps uuid[];
     v_tasks uuid[];
 begin
+    perform set_config('synchronous_commit', 'off', true);
     with due as (
         select s.step_uuid from tasker.steps s
         where s.run_after <= v_now and s.state = 'waiting_for_retry'

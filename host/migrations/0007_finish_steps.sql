@@ -1,0 +1,169 @@
+-- What follows when steps end, whoever ended them: places in batches become free, successors count down and are queued,
+-- tasks lose sinks and come to rest.
+--
+-- The caller has locked, in the order of their keys, first the rows of the tasks whose guarded steps or failures it
+-- brings, then the steps; and it has written the steps' new states with their transitions.
+
+-- Whether the steps that depend on a step wait for it no more. A worker that failed counts as finished where its batch
+-- goes on without it.
+create function tasker.is_finished(p_state tasker.step_state, p_batch uuid) returns boolean
+language plpgsql stable as $$
+begin
+    if p_state in ('complete', 'resolved_manually') then
+        return true;
+    end if;
+    return p_state = 'error' and p_batch is not null and exists (
+        select from tasker.batches where batch_uuid = p_batch and failure_strategy = 'continue_on_failure'
+    );
+end
+$$;
+
+-- Opens the window of batches by what has ended, and answers the workers that may begin. `p_batches` names a batch once
+-- for each worker that ended.
+create function tasker.release_workers(p_batches uuid[], p_failed_batches uuid[]) returns uuid[]
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_batch record;
+    v_running integer;
+    v_places integer;
+    v_released uuid[] := '{}';
+begin
+    for v_batch in
+        select b.*, ended.workers as ended
+        from (
+            select batch_uuid, count(*)::integer as workers from unnest(p_batches) batch_uuid group by batch_uuid
+        ) ended
+        join tasker.batches b on b.batch_uuid = ended.batch_uuid
+        order by b.batch_uuid
+        for update of b
+    loop
+        v_running := greatest(0, v_batch.running - v_batch.ended);
+        v_batch.closed := v_batch.closed
+            or v_batch.failure_strategy = 'fail_fast' and v_batch.batch_uuid = any (p_failed_batches);
+        v_places := case when v_batch.closed then 0
+            else least(v_batch.parallelism - v_running, v_batch.workers - v_batch.released) end;
+        update tasker.batches
+        set running = v_running + v_places, released = v_batch.released + v_places, closed = v_batch.closed
+        where batch_uuid = v_batch.batch_uuid;
+        if v_places > 0 then
+            v_released := v_released || array(
+                select s.step_uuid from tasker.steps s
+                where s.batch_uuid = v_batch.batch_uuid and s.batch_place >= v_batch.released
+                    and s.batch_place < v_batch.released + v_places
+            );
+        end if;
+    end loop;
+    return v_released;
+end
+$$;
+
+-- `p_done` are steps that satisfy their successors now, `p_failed` steps that are in error. Answers how many successors
+-- were queued and which tasks changed.
+create function tasker.finish_steps(
+    p_done uuid[], p_failed uuid[], out enqueued integer, out changed_tasks uuid[], out changed_states text[]
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_parents uuid[];
+    v_sink_tasks uuid[];
+    v_failed_tasks uuid[];
+    v_batches uuid[];
+    v_failed_batches uuid[];
+    v_released uuid[];
+    v_ready uuid[];
+    v_ready_tasks uuid[];
+begin
+    enqueued := 0;
+
+    -- 1. What each end means. A failure that its batch goes on without is an end like any other.
+    select array_agg(s.step_uuid) filter (where finished and not s.is_sink),
+        array_agg(s.task_uuid) filter (where finished and s.is_sink),
+        array_agg(s.task_uuid) filter (where not finished),
+        array_agg(s.batch_uuid) filter (where s.batch_uuid is not null),
+        array_agg(s.batch_uuid) filter (where s.batch_uuid is not null and failed)
+    into v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches
+    from (
+        select step_uuid, false as failed from unnest(p_done) step_uuid
+        union all select step_uuid, true from unnest(p_failed) step_uuid
+    ) ended
+    join tasker.steps s on s.step_uuid = ended.step_uuid
+    cross join lateral (select not failed or tasker.is_finished(s.state, s.batch_uuid) as finished) meaning;
+
+    -- 2. The tasks that lose a sink or meet a failure.
+    if v_sink_tasks is not null or v_failed_tasks is not null then
+        with touched as (
+            select task_uuid, sum(sinks)::integer as sinks, bool_or(failed) as failed
+            from (
+                select unnest(v_sink_tasks) as task_uuid, 1 as sinks, false as failed
+                union all select unnest(v_failed_tasks), 0, true
+            ) each
+            group by task_uuid
+        ), held as (
+            select touched.*, t.state from touched join tasker.tasks t on t.task_uuid = touched.task_uuid
+            order by t.task_uuid
+            for update of t
+        ), done as (
+            update tasker.tasks t
+            set sinks_left = t.sinks_left - held.sinks, updated_at = v_now,
+                state = case when t.state <> 'steps_in_process' then t.state
+                    when held.failed then 'blocked_by_failures'
+                    when t.sinks_left = held.sinks then 'complete' else t.state end,
+                completed_at = case when t.state = 'steps_in_process' and not held.failed
+                    and t.sinks_left = held.sinks then v_now else t.completed_at end
+            from held
+            where t.task_uuid = held.task_uuid
+            returning t.task_uuid, held.state as from_state, t.state
+        ), logged as (
+            insert into tasker.transitions (task_uuid, at, from_state, to_state)
+            select task_uuid, v_now, from_state, state from done where state <> from_state
+        )
+        select array_agg(task_uuid), array_agg(state::text) into changed_tasks, changed_states
+        from done where state <> from_state;
+    end if;
+
+    -- 3. The successors: each counts down once for each parent that finished, a released worker once for its place.
+    if v_batches is not null then
+        v_released := tasker.release_workers(v_batches, coalesce(v_failed_batches, '{}'));
+    end if;
+    if v_parents is not null or v_released is not null then
+        with finished as (
+            select child_uuid, count(*)::integer as parents
+            from (
+                select e.child_uuid from tasker.edges e where e.parent_uuid = any (v_parents)
+                union all select unnest(v_released)
+            ) each
+            group by child_uuid
+        ), held as (
+            select finished.* from finished join tasker.steps s on s.step_uuid = finished.child_uuid
+            order by s.step_uuid
+            for update of s
+        ), counted as (
+            update tasker.steps s
+            set pending_parents = s.pending_parents - held.parents, updated_at = v_now,
+                state = case when s.state = 'pending' and s.pending_parents = held.parents then 'enqueued'
+                    else s.state end
+            from held
+            where s.step_uuid = held.child_uuid
+            returning s.step_uuid, s.task_uuid, s.state, s.pending_parents
+        ), ready as (
+            select step_uuid, task_uuid from counted where state = 'enqueued' and pending_parents = 0
+        ), logged as (
+            insert into tasker.transitions (task_uuid, step_uuid, at, from_state, to_state)
+            select task_uuid, step_uuid, v_now, 'pending', 'enqueued' from ready
+        )
+        select array_agg(step_uuid order by step_uuid), array_agg(task_uuid order by step_uuid)
+        into v_ready, v_ready_tasks from ready;
+        if v_ready is not null then
+            perform tasker.send_steps(v_ready, v_ready_tasks);
+            enqueued := cardinality(v_ready);
+        end if;
+    end if;
+end
+$$;

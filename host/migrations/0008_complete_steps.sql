@@ -1,0 +1,136 @@
+-- Commits the outcomes of many attempts at once: results, attempts, transitions, messages, events, the steps that a
+-- decision or a batch adds, the successors that may now run, and the states of the tasks.
+--
+-- A completion is accepted when its step is in progress under the claim it carries; any other changes nothing, whoever
+-- sends it and however often. Verdicts:
+--   complete  the result is stored, successors count down, the task is complete with its last sink
+--   retry     the step waits until its delay is over, out of the queue (enqueue_due brings it back); the task stays in
+--             steps_in_process, so a retry costs no write of its row
+--   error     the step and the task rest (error, blocked_by_failures); branches that do not depend on it go on
+-- A completion whose growth was planned on an older state of its task is `outgrown`: it is not accepted, and is to be
+-- planned again. At most one growth a task is taken in one call.
+--
+-- Locks are taken in one order, each kind sorted by key: tasks, the steps that end, their successors; then batches and
+-- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
+-- progress is never a successor that still counts down, so the second and the third can not cross.
+create function tasker.complete_steps(
+    p_steps uuid[], p_claims integer[], p_namespaces text[], p_messages bigint[], p_verdicts text[],
+    p_delays_ms bigint[], p_results text[], p_metadata text[], p_errors text[], p_growths text[], p_events text[],
+    p_outcomes text[], p_error_types text[], p_hosts text[], p_fuel bigint[], p_peak_memory_bytes bigint[],
+    p_instantiate_us bigint[], p_guest_us bigint[], p_total_us bigint[], p_host_calls bigint[],
+    p_started_at timestamptz[], p_finished_at timestamptz[],
+    out accepted integer[], out outgrown integer[], out enqueued integer, out changed_tasks uuid[],
+    out changed_states text[], out next_retry_ms bigint
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_batch record;
+    v_growing record;
+    v_namespaces text[];
+    v_messages bigint[];
+    v_done uuid[];
+    v_failed uuid[];
+    v_event_namespaces text[];
+    v_events text[];
+begin
+    accepted := '{}';
+    outgrown := '{}';
+    enqueued := 0;
+
+    -- 1. The tasks whose rows this touches.
+    perform from (
+        select distinct s.task_uuid from unnest(p_steps, p_verdicts) given (step_uuid, verdict)
+        join tasker.steps s on s.step_uuid = given.step_uuid
+        where s.guarded or given.verdict = 'error'
+    ) touched
+    join tasker.tasks t on t.task_uuid = touched.task_uuid
+    order by t.task_uuid
+    for update of t;
+
+    -- 2. What decisions and batches add.
+    if cardinality(array_remove(p_growths, null)) > 0 then
+        for v_growing in
+            select given.step_uuid, given.growth::json as growth, given.place
+            from unnest(p_steps, p_claims, p_growths) with ordinality given (step_uuid, claim, growth, place)
+            join tasker.steps s on s.step_uuid = given.step_uuid
+            where given.growth is not null and s.state = 'in_progress' and s.claims = given.claim
+            order by s.step_uuid
+            for update of s
+        loop
+            if not tasker.grow_task(v_growing.step_uuid, v_growing.growth) then
+                outgrown := outgrown || v_growing.place::integer;
+                p_claims[v_growing.place] := null;
+            end if;
+        end loop;
+    end if;
+
+    -- 3. The steps: fence, store, log.
+    with held as (
+        select given.*, s.attempts from unnest(
+            p_steps, p_claims, p_verdicts, p_delays_ms, p_results, p_metadata, p_errors, p_outcomes, p_error_types,
+            p_hosts, p_fuel, p_peak_memory_bytes, p_instantiate_us, p_guest_us, p_total_us, p_host_calls, p_started_at,
+            p_finished_at, p_namespaces, p_messages, p_events
+        ) with ordinality given (
+            step_uuid, claim, verdict, delay_ms, result, metadata, error, outcome, error_type,
+            host, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us, host_calls, started_at,
+            finished_at, namespace, message, events, place
+        )
+        join tasker.steps s on s.step_uuid = given.step_uuid
+        where s.state = 'in_progress' and s.claims = given.claim
+        order by s.step_uuid
+        for update of s
+    ), done as (
+        update tasker.steps s
+        set state = case held.verdict
+                when 'complete' then 'complete' when 'retry' then 'waiting_for_retry' when 'error' then 'error'
+            end::tasker.step_state,
+            run_after = case held.verdict when 'retry' then v_now + held.delay_ms * interval '1 millisecond' end,
+            lapses = 0, result = held.result::json, metadata = held.metadata::json, error = held.error::json,
+            updated_at = v_now
+        from held
+        where s.step_uuid = held.step_uuid
+        returning s.task_uuid, s.state, held.*
+    ), logged as (
+        insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason)
+        select task_uuid, step_uuid, v_now, attempts, 'in_progress', state, error_type from done
+    ), measured as (
+        insert into tasker.attempts (
+            step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
+            started_at, finished_at, outcome, error_type, host
+        )
+        select step_uuid, claim, attempts, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
+            started_at, finished_at, outcome, error_type, host
+        from done
+    )
+    select array_agg(place::integer), array_agg(namespace), array_agg(message),
+        array_agg(step_uuid) filter (where verdict = 'complete'), array_agg(step_uuid) filter (where verdict = 'error'),
+        array_agg(namespace) filter (where events is not null), array_agg(events) filter (where events is not null),
+        min(delay_ms) filter (where verdict = 'retry')
+    into accepted, v_namespaces, v_messages, v_done, v_failed, v_event_namespaces, v_events, next_retry_ms
+    from done;
+    if accepted is null then
+        accepted := '{}';
+        return;
+    end if;
+
+    -- 4. What follows.
+    if v_done is not null or v_failed is not null then
+        select * into enqueued, changed_tasks, changed_states from tasker.finish_steps(v_done, v_failed);
+    end if;
+    if v_events is not null then
+        perform tasker.send_events(v_event_namespaces, v_events);
+    end if;
+    for v_batch in
+        select namespace, array_agg(message) as messages
+        from unnest(v_namespaces, v_messages) finished (namespace, message)
+        group by namespace
+        order by namespace
+    loop
+        perform tasker.delete_messages(v_batch.namespace, v_batch.messages);
+    end loop;
+end
+$$;

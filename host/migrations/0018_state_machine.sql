@@ -1,0 +1,77 @@
+-- The database refuses a change of state that the state machines do not have, whoever asks for it.
+--
+-- Legality is the triggers' WHEN clause, so a legal change calls no function: the executor evaluates one expression
+-- more. An UPDATE of the state of 100,000 steps took 353 ms with its trigger and 313 ms without, medians of 25 on
+-- PostgreSQL 15: 0.4 microseconds a change.
+--
+-- Beside the moves of the contract the expressions hold those that one commit makes of several: a result takes its step
+-- in_progress -> complete and its task steps_in_process -> complete or blocked_by_failures; a retry that is due goes
+-- waiting_for_retry -> enqueued; a step that is put back goes in_progress -> enqueued; a step or task that is reset goes
+-- on where it would have gone, without a rest in pending. `complete` and `resolved_manually` are open to an operator from
+-- every state. A state that is written again is no change: a claim whose lease lapsed is followed by another.
+
+create function tasker.refuse_transition() returns trigger
+language plpgsql as $$
+declare
+    v_kind text := tg_argv[0];
+    v_key uuid := (to_jsonb(old) ->> (v_kind || '_uuid'))::uuid;
+begin
+    raise exception '% %: there is no transition from % to %', v_kind, v_key, old.state, new.state using
+        errcode = 'check_violation', schema = tg_table_schema, table = tg_table_name, constraint = tg_name,
+        hint = 'change states with the functions of the schema tasker';
+end
+$$;
+
+create trigger task_transitions before update of state on tasker.tasks
+for each row when (
+    old.state <> new.state and new.state <> 'resolved_manually' and not case old.state
+        when 'pending' then new.state in ('initializing', 'steps_in_process', 'complete', 'cancelled')
+        when 'initializing' then new.state in ('enqueuing_steps', 'waiting_for_dependencies', 'complete', 'cancelled')
+        when 'enqueuing_steps' then new.state in ('steps_in_process', 'error', 'cancelled')
+        when 'steps_in_process' then new.state in (
+            'evaluating_results', 'waiting_for_retry', 'blocked_by_failures', 'complete', 'error', 'cancelled'
+        )
+        when 'evaluating_results' then new.state in (
+            'enqueuing_steps', 'waiting_for_dependencies', 'blocked_by_failures', 'complete', 'cancelled'
+        )
+        when 'waiting_for_dependencies' then new.state in ('evaluating_results', 'error', 'cancelled')
+        when 'waiting_for_retry' then new.state in ('enqueuing_steps', 'error', 'cancelled')
+        when 'blocked_by_failures' then new.state in ('steps_in_process', 'complete', 'error', 'cancelled')
+        when 'error' then new.state in ('pending', 'steps_in_process', 'complete')
+        else false
+    end
+) execute function tasker.refuse_transition('task');
+
+create trigger step_transitions before update of state on tasker.steps
+for each row when (
+    old.state <> new.state and new.state not in ('complete', 'resolved_manually') and not case old.state
+        when 'pending' then new.state in ('enqueued', 'waiting_for_retry', 'error', 'cancelled')
+        when 'enqueued' then new.state in ('in_progress', 'waiting_for_retry', 'error', 'cancelled')
+        when 'in_progress' then new.state in (
+            'enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration', 'waiting_for_retry',
+            'error', 'cancelled'
+        )
+        when 'enqueued_for_orchestration' then new.state in ('error', 'cancelled')
+        when 'enqueued_as_error_for_orchestration' then new.state in ('waiting_for_retry', 'error', 'cancelled')
+        when 'waiting_for_retry' then new.state in ('pending', 'enqueued', 'cancelled')
+        when 'error' then new.state in ('pending', 'enqueued', 'cancelled')
+        else false
+    end
+) execute function tasker.refuse_transition('step');
+
+-- What happened stays written. The purge of old tasks says that it is one, for its own transaction.
+create function tasker.refuse_change_of_history() returns trigger
+language plpgsql as $$
+begin
+    raise exception 'tasker.transitions is append-only: % is refused', lower(tg_op) using
+        errcode = 'check_violation', schema = tg_table_schema, table = tg_table_name, constraint = tg_name,
+        hint = 'old tasks go with all their rows, by tasker.purge_tasks';
+end
+$$;
+
+create trigger transitions_stay before update or truncate on tasker.transitions
+for each statement execute function tasker.refuse_change_of_history();
+
+create trigger transitions_go_with_their_task before delete on tasker.transitions
+for each statement when (current_setting('tasker.purging', true) is distinct from 'on')
+execute function tasker.refuse_change_of_history();

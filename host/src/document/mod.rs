@@ -14,5 +14,5 @@ pub mod toml;
 pub mod yaml;
 
 pub use node::{Entry, Node, Place, Value};
-pub use problem::{Problem, Report, did_you_mean, lines};
+pub use problem::{Problem, Report, did_you_mean, lines, shortened};
 pub use shape::{Field, Shape, TextRule};

@@ -1,6 +1,6 @@
 //! What is wrong with a file, said so that the person who wrote it can mend it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::Place;
 
@@ -70,6 +70,14 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
         .min()
         .map(|(_, candidate)| format!("; did you mean `{candidate}`?"))
         .unwrap_or_default()
+}
+
+/// The first `characters` of a text that may be of any length, and `…` if that is not all of it.
+pub fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
 }
 
 #[cfg(test)]

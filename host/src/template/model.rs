@@ -31,9 +31,12 @@ pub struct Template {
     /// The events it is known to publish.
     #[serde(default)]
     pub domain_events: Vec<DomainEvent>,
-    /// JSON Schema of a task's context.
+    /// JSON Schema that a task's context must fit.
     #[serde(default)]
     pub input_schema: Option<Json>,
+    /// What makes two requests the same task.
+    #[serde(default)]
+    pub identity_strategy: IdentityStrategy,
     /// The steps, in the order they were written.
     #[serde(default)]
     pub steps: Vec<StepDefinition>,
@@ -80,6 +83,20 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.namespace_name, self.name, self.version)
     }
+}
+
+/// What makes two requests for a template the same task. A request that brings an idempotency key is identified by the
+/// key, whatever the strategy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityStrategy {
+    /// The same context.
+    #[default]
+    Strict,
+    /// The same idempotency key, which every request must bring.
+    CallerProvided,
+    /// Nothing: every request is a task of its own.
+    AlwaysUnique,
 }
 
 /// The step name of an override that means every step.

@@ -1,14 +1,17 @@
-//! From a template to the steps and edges of a task.
+//! From a template to the steps and edges a task is created with.
+//!
+//! Only the static part is planned here. What depends on a decision or on a batch comes into being, or not, while the
+//! task runs; the orchestration plans that when the deciding step has spoken.
 
-use std::collections::HashMap;
-
-use super::{StepDefinition, StepType, Template, graph::topological_order};
+use super::{Graph, StepDefinition, StepType, Template};
 
 /// The steps of a task in an order in which they can run: parents before children.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan<'t> {
     /// The steps; among those that could come next, the one written first comes first.
     pub steps: Vec<PlannedStep<'t>>,
+    /// Whether steps may be added while the task runs: the template has a decision or a batchable step.
+    pub grows: bool,
 }
 
 /// A step of a [`Plan`].
@@ -20,23 +23,10 @@ pub struct PlannedStep<'t> {
     pub parents: Vec<usize>,
 }
 
-/// Why a template cannot be planned. [`super::parse`] lets only the first through; the others mean that a stored
-/// template was changed behind the host's back.
+/// Why a template cannot be planned. [`super::parse`] lets none of it through: a stored template was changed behind the
+/// host's back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A step that needs more than this version can do.
-    #[error(
-        "template {template}, step `{step}`: step type `{}` is not supported by this version; it plans `standard` steps",
-        step_type.as_str()
-    )]
-    UnsupportedStepType {
-        /// `namespace/name/version`.
-        template: String,
-        /// The step.
-        step: String,
-        /// What it is.
-        step_type: StepType,
-    },
     /// A dependency that is no step.
     #[error(
         "template {template}, step `{step}`: it depends on `{dependency}`, which is no step; register the template again"
@@ -59,41 +49,22 @@ pub enum PlanError {
     },
 }
 
-/// Plans a template of standard steps.
+/// Plans the steps that every task of the template has, whatever is decided later ([`Graph::dynamic`] has the others).
+///
+/// # Errors
+///
+/// A dependency is no step, or steps wait for each other.
 pub fn plan(template: &Template) -> Result<Plan<'_>, PlanError> {
-    if let Some(step) = template.steps.iter().find(|step| step.step_type != StepType::Standard) {
-        return Err(PlanError::UnsupportedStepType {
-            template: template.to_string(),
-            step: step.name.clone(),
-            step_type: step.step_type,
-        });
-    }
-    let written: HashMap<&str, usize> =
-        template.steps.iter().enumerate().map(|(index, step)| (step.name.as_str(), index)).collect();
-    let mut parents = Vec::with_capacity(template.steps.len());
-    for step in &template.steps {
-        let of_step = step.dependencies.iter().map(|dependency| {
-            written.get(dependency.as_str()).copied().ok_or_else(|| PlanError::UnknownDependency {
-                template: template.to_string(),
-                step: step.name.clone(),
-                dependency: dependency.clone(),
-            })
-        });
-        parents.push(of_step.collect::<Result<Vec<_>, _>>()?);
-    }
-    let name = |index: usize| template.steps[index].name.clone();
-    let order = topological_order(&parents).map_err(|cycle| PlanError::Cycle {
-        template: template.to_string(),
-        cycle: cycle.iter().chain(cycle.first()).map(|index| name(*index)).collect(),
-    })?;
-    let mut planned_at = vec![0; order.len()];
-    for (position, index) in order.iter().enumerate() {
-        planned_at[*index] = position;
-    }
-    let step = |index: &usize| {
-        let mut parents: Vec<usize> = parents[*index].iter().map(|parent| planned_at[*parent]).collect();
+    let graph = Graph::of(template)?;
+    let dynamic = graph.dynamic();
+    let mut planned_at = vec![0; template.steps.len()];
+    let mut steps = Vec::new();
+    for &number in graph.order().iter().filter(|number| !dynamic[**number]) {
+        planned_at[number] = steps.len();
+        let mut parents: Vec<usize> = graph.parents(number).iter().map(|parent| planned_at[*parent]).collect();
         parents.sort_unstable();
-        PlannedStep { definition: &template.steps[*index], parents }
-    };
-    Ok(Plan { steps: order.iter().map(step).collect() })
+        steps.push(PlannedStep { definition: graph.step(number), parents });
+    }
+    let grows = template.steps.iter().any(|step| matches!(step.step_type, StepType::Decision | StepType::Batchable));
+    Ok(Plan { steps, grows })
 }

@@ -26,6 +26,7 @@ pub(super) const TEMPLATE: Shape = Table(&[
     Field::optional("system_dependencies", SYSTEM_DEPENDENCIES),
     Field::optional("domain_events", List(&DOMAIN_EVENT)),
     Field::optional("input_schema", Any),
+    Field::optional("identity_strategy", OneOf(&["strict", "caller_provided", "always_unique"])),
     Field::optional("steps", List(&STEP)),
     Field::optional("environments", TableOf(&ENVIRONMENT)),
     Field::optional("lifecycle", LIFECYCLE),

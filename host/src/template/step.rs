@@ -36,7 +36,7 @@ pub struct StepDefinition {
     /// How its work is cut into batches; required for `batch_worker`.
     #[serde(default)]
     pub batch_config: Option<BatchConfig>,
-    /// JSON Schema of its result, for generated types.
+    /// JSON Schema that its result must fit.
     #[serde(default)]
     pub result_schema: Option<Json>,
     /// Kept for tools that compose handlers.
@@ -241,14 +241,25 @@ pub struct BatchConfig {
     pub failure_strategy: FailureStrategy,
 }
 
-/// What a failed batch means for the others.
+/// What a batch worker that failed for good means for the others and for what waits for the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureStrategy {
-    /// The others go on.
+    /// It counts as finished: the others go on, and so does what waits for the batch, without it.
     ContinueOnFailure,
-    /// The others stop.
+    /// No further worker starts; those that run finish.
     FailFast,
-    /// The failed one is set aside.
+    /// The others go on; what waits for the batch waits until somebody mends the failed one.
     Isolate,
+}
+
+impl FailureStrategy {
+    /// The word in YAML.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ContinueOnFailure => "continue_on_failure",
+            Self::FailFast => "fail_fast",
+            Self::Isolate => "isolate",
+        }
+    }
 }

@@ -3,6 +3,9 @@
 //! These checks read the tree, not the model, so a file with a mistyped value in one step still hears about the unknown
 //! dependency in another.
 
+mod kinds;
+mod schemas;
+
 use std::collections::BTreeMap;
 
 use super::{graph::topological_order, model};
@@ -10,16 +13,19 @@ use crate::document::{Node, Place, Report, did_you_mean};
 
 /// The longest queue name PGMQ takes.
 const QUEUE_NAME_MAX: usize = 47;
+/// What follows the namespace in the name of the queue that keeps events which could not be published.
+const DEAD_EVENTS_SUFFIX: &str = "_domain_events_dlq";
 
 /// Reports everything that contradicts itself in a pruned tree.
 pub(super) fn check(tree: &Node, report: &mut Report) {
-    check_namespace(tree, report);
     let steps: Vec<Step> = tree.get("steps").map_or(&[][..], Node::items).iter().filter_map(Step::read).collect();
     let by_name = index_names(&steps, report);
     let parents: Vec<Vec<usize>> = steps.iter().map(|step| check_dependencies(step, &by_name, report)).collect();
+    check_namespace(tree, &steps, report);
+    kinds::check(&steps, &by_name, &parents, report);
     check_cycles(&steps, parents, report);
+    schemas::check(tree, &steps, report);
     for step in &steps {
-        check_type(step, &by_name, report);
         check_waits(step.node.get("retry"), &format!("steps[{}]", step.name), report);
     }
     check_environments(tree, &by_name, report);
@@ -44,11 +50,15 @@ impl<'a> Step<'a> {
     }
 
     fn is(&self, step_type: &str) -> bool {
-        self.node.get("type").and_then(Node::text) == Some(step_type)
+        self.kind() == step_type
+    }
+
+    fn kind(&self) -> &'a str {
+        self.node.get("type").and_then(Node::text).unwrap_or("standard")
     }
 }
 
-fn check_namespace(tree: &Node, report: &mut Report) {
+fn check_namespace(tree: &Node, steps: &[Step<'_>], report: &mut Report) {
     let Some((namespace, at)) = tree.get("namespace_name").and_then(|node| Some((node.text()?, &node.at))) else {
         return;
     };
@@ -61,6 +71,22 @@ fn check_namespace(tree: &Node, report: &mut Report) {
                 "`namespace_name` {namespace:?} makes a queue name of {} characters ({queue}), and PGMQ takes \
                  {QUEUE_NAME_MAX}; use at most {most} characters",
                 queue.len()
+            ),
+        );
+        return;
+    }
+    let most = QUEUE_NAME_MAX - DEAD_EVENTS_SUFFIX.len();
+    let publishes = |step: &&Step| step.node.get("publishes_events").is_some_and(|events| !events.items().is_empty());
+    if let Some(step) = steps.iter().find(publishes)
+        && namespace.len() > most
+    {
+        report.error(
+            at,
+            format!(
+                "step `{}` publishes events, which need a queue {namespace}{DEAD_EVENTS_SUFFIX} of {} characters, and \
+                 PGMQ takes {QUEUE_NAME_MAX}; use at most {most} characters for `namespace_name` {namespace:?}",
+                step.name,
+                namespace.len() + DEAD_EVENTS_SUFFIX.len()
             ),
         );
     }
@@ -129,33 +155,6 @@ fn check_cycles(steps: &[Step<'_>], mut parents: Vec<Vec<usize>>, report: &mut R
             format!("the steps wait for each other in a cycle, {}; remove one of these dependencies", path.join(" → ")),
         );
         parents[last].retain(|parent| *parent != first);
-    }
-}
-
-fn check_type(step: &Step<'_>, by_name: &BTreeMap<&str, usize>, report: &mut Report) {
-    let name = step.name;
-    if step.is("decision") && step.dependencies().next().is_none() {
-        report.error(
-            step.name_at,
-            format!("decision step `{name}` has no dependencies; it decides on the results of at least one step, so list it in `dependencies`"),
-        );
-    }
-    let batch = step.node.get("batch_config");
-    if step.is("batch_worker") && batch.is_none() {
-        report.error(
-            step.name_at,
-            format!("batch_worker step `{name}` has no `batch_config`; add one with `batch_size`, `parallelism`, `cursor_field`, `worker_template` and `failure_strategy`"),
-        );
-    }
-    if let Some(worker) = batch.and_then(|batch| batch.get("worker_template"))
-        && let Some(template) = worker.text()
-        && !by_name.contains_key(template)
-    {
-        let hint = did_you_mean(template, by_name.keys().copied());
-        report.warn(
-            &worker.at,
-            format!("`steps[{name}].batch_config.worker_template` names `{template}`, which is no step of this template{hint}"),
-        );
     }
 }
 

@@ -34,12 +34,16 @@ pub struct ClaimedStep {
     pub template_uuid: Uuid,
     /// Joins the task to what happens elsewhere.
     pub correlation_id: Uuid,
-    /// The step's name in the template.
+    /// The step's name.
     pub name: String,
+    /// The step of the template it was made from; none where that is its name.
+    pub template_step: Option<String>,
     /// Which attempt this is: 1 for the first.
     pub attempts: i32,
     /// How many it may take.
     pub max_attempts: i32,
+    /// How often its lease ran out since it last reached a verdict or a checkpoint.
+    pub lapses: i32,
     /// Whether a retryable failure is tried again.
     pub retryable: bool,
     /// The `task` of the step event, a JSON object in camel case: `taskUuid`, `name`, `namespace`, `version`, `context`,
@@ -47,12 +51,22 @@ pub struct ClaimedStep {
     pub task: Box<RawValue>,
     /// The step's inputs, a JSON object.
     pub inputs: Box<RawValue>,
+    /// How far it came: `{cursor, items_processed, timestamp, accumulated_results}`.
+    pub checkpoint: Option<Box<RawValue>>,
     /// The results of all its ancestors, a JSON object: `{name: {stepUuid, success, status, result}}`.
     pub dependency_results: Box<RawValue>,
     /// When it came into the queue.
     pub enqueued_at: DateTime<Utc>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+}
+
+impl ClaimedStep {
+    /// The step of the template it was made from.
+    #[must_use]
+    pub fn template_step(&self) -> &str {
+        self.template_step.as_deref().unwrap_or(&self.name)
+    }
 }
 
 impl Store {
@@ -84,11 +98,14 @@ impl<'r> FromRow<'r, PgRow> for ClaimedStep {
             template_uuid: row.try_get("template_uuid")?,
             correlation_id: row.try_get("correlation_id")?,
             name: row.try_get("name")?,
+            template_step: row.try_get("template_step")?,
             attempts: row.try_get("attempts")?,
             max_attempts: row.try_get("max_attempts")?,
+            lapses: row.try_get("lapses")?,
             retryable: row.try_get("retryable")?,
             task: row.try_get("task")?,
             inputs: row.try_get("inputs")?,
+            checkpoint: row.try_get("checkpoint")?,
             dependency_results: row.try_get("dependency_results")?,
             enqueued_at: row.try_get("enqueued_at")?,
             created_at: row.try_get("created_at")?,

@@ -8,7 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::columns::column;
-use super::{Lease, Store, StoreError, TaskState};
+use super::{Growth, Lease, Store, StoreError, TaskState};
 
 /// How an attempt ended.
 #[derive(Debug, Clone)]
@@ -21,6 +21,11 @@ pub struct Completion {
     pub metadata: Box<RawValue>,
     /// What the attempt was and used.
     pub attempt: AttemptRecord,
+    /// What the task gains by it.
+    pub growth: Option<Growth>,
+    /// The events that leave with it: `{"durable": [...], "dead": [...]}`, messages of the namespace's event queue and of
+    /// the queue for those that cannot be published.
+    pub events: Option<Box<RawValue>>,
 }
 
 /// What becomes of a step. An `error` is a JSON object: `message`, `error_type`, `error_code`, `retryable`, `backtrace`.
@@ -82,14 +87,25 @@ pub struct Usage {
 /// What a commit of completions brought.
 #[derive(Debug, Clone, Default)]
 pub struct CompletionReport {
-    /// For each completion given, whether it was current. One that was not changed nothing.
-    pub accepted: Vec<bool>,
+    /// For each completion given, what became of it.
+    pub accepted: Vec<Acceptance>,
     /// How many successors were queued.
     pub enqueued: u32,
     /// The tasks that came to rest: complete, or blocked by a failure.
     pub tasks: Vec<TaskChange>,
     /// When the first of the retries is due, from now; none if there was no retry.
     pub next_retry: Option<Duration>,
+}
+
+/// What became of a completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is committed.
+    Accepted,
+    /// Its claim is no longer current: it changed nothing.
+    Refused,
+    /// Its task has grown since its growth was planned: it changed nothing, and is to be planned again.
+    Outgrown,
 }
 
 /// A task's new state.
@@ -105,7 +121,7 @@ impl CompletionReport {
     /// How many completions came from claims that are no longer current.
     #[must_use]
     pub fn refused(&self) -> usize {
-        self.accepted.iter().filter(|accepted| !**accepted).count()
+        self.accepted.iter().filter(|accepted| **accepted == Acceptance::Refused).count()
     }
 
     fn append(&mut self, other: Self) {
@@ -136,6 +152,8 @@ impl Completion {
                 error_type: Some(ERROR_TYPE.into()),
                 ..self.attempt.clone()
             },
+            growth: None,
+            events: None,
         }
     }
 }
@@ -144,7 +162,7 @@ impl Store {
     /// Commits completions, all in one transaction that is on disk when this returns.
     ///
     /// A value that PostgreSQL cannot take (nested too deep, a NUL character in an error's type) fails its own step and
-    /// no other: the completions are then committed one by one.
+    /// no other: the completions are then committed one by one. In events, it costs the events.
     ///
     /// # Errors
     /// The database fails. Whether the commit happened is then unknown; sending the same completions again is safe.
@@ -157,19 +175,36 @@ impl Store {
         }
         let mut report = CompletionReport::default();
         for completion in completions {
-            let one = match self.commit(std::slice::from_ref(completion)).await {
-                Err(error) if error.is_about_data() => self.commit(&[completion.unstorable(&error)]).await,
-                outcome => outcome,
-            };
-            report.append(one?);
+            report.append(self.commit_alone(completion).await?);
         }
         Ok(report)
     }
 
+    /// Commits a completion that may hold what cannot be stored. Its events are given up first: what a step announces
+    /// never changes how it ends.
+    async fn commit_alone(&self, completion: &Completion) -> Result<CompletionReport, StoreError> {
+        let error = match self.commit(std::slice::from_ref(completion)).await {
+            Err(error) if error.is_about_data() => error,
+            outcome => return outcome,
+        };
+        if completion.events.is_some() {
+            match self.commit(&[Completion { events: None, ..completion.clone() }]).await {
+                Err(without) if without.is_about_data() => {}
+                outcome => {
+                    tracing::error!(%error, step_uuid = %completion.lease.step_uuid, "the step's events cannot be stored");
+                    return outcome;
+                }
+            }
+        }
+        self.commit(&[completion.unstorable(&error)]).await
+    }
+
     async fn commit(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
+        let growths: Vec<Option<String>> =
+            completions.iter().map(|done| done.growth.as_ref().map(Growth::to_json)).collect();
         let row: Committed = sqlx::query_as(
             "select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                $17, $18, $19, $20)",
+                $17, $18, $19, $20, $21, $22)",
         )
         .bind(column(completions, |done| done.lease.step_uuid))
         .bind(column(completions, |done| done.lease.claim))
@@ -180,6 +215,8 @@ impl Store {
         .bind(column(completions, |done| done.verdict.result()))
         .bind(column(completions, |done| done.metadata.get()))
         .bind(column(completions, |done| done.verdict.error()))
+        .bind(growths)
+        .bind(column(completions, |done| done.events.as_ref().map(|events| events.get())))
         .bind(column(completions, |done| done.attempt.outcome.as_str()))
         .bind(column(completions, |done| done.attempt.error_type.as_deref()))
         .bind(column(completions, |done| done.attempt.host.as_str()))
@@ -200,6 +237,7 @@ impl Store {
 #[derive(sqlx::FromRow)]
 struct Committed {
     accepted: Vec<i32>,
+    outgrown: Vec<i32>,
     enqueued: i32,
     changed_tasks: Option<Vec<Uuid>>,
     changed_states: Option<Vec<String>>,
@@ -208,10 +246,13 @@ struct Committed {
 
 impl Committed {
     fn report(self, given: usize) -> Result<CompletionReport, StoreError> {
-        let mut accepted = vec![false; given];
+        let mut accepted = vec![Acceptance::Refused; given];
+        // Places in SQL count from one.
         for place in self.accepted {
-            // Places in SQL count from one.
-            accepted[place as usize - 1] = true;
+            accepted[place as usize - 1] = Acceptance::Accepted;
+        }
+        for place in self.outgrown {
+            accepted[place as usize - 1] = Acceptance::Outgrown;
         }
         let changes = self.changed_tasks.unwrap_or_default().into_iter().zip(self.changed_states.unwrap_or_default());
         let tasks = changes

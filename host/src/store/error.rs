@@ -95,6 +95,15 @@ pub enum StoreError {
         /// The name.
         namespace: String,
     },
+    /// A namespace whose name cannot be that of a queue of events.
+    #[error(
+        "namespace {namespace:?} cannot have events: its name becomes part of a queue's, so a namespace whose templates \
+         declare `publishes_events` has at most 29 characters"
+    )]
+    EventNamespace {
+        /// The name.
+        namespace: String,
+    },
     /// Any other failure of a statement or its connection.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),

@@ -11,34 +11,50 @@
 //!
 //! Messages are PGMQ's, whether its extension is installed or not; [`Store::migrate`] sees to that.
 
+mod checkpoint;
 mod claim;
 mod columns;
 mod complete;
 mod connect;
+mod dead_letters;
 mod error;
+mod events;
+mod growth;
 mod lease;
 pub mod managed;
 mod migrate;
+mod namespaces;
+mod operate;
 mod pgmq;
+mod purge;
 mod retry;
+mod stale;
 mod states;
 mod tasks;
 mod templates;
 mod view;
 mod wake;
 
+pub use checkpoint::Checkpoint;
 pub use claim::{ClaimRequest, ClaimedStep};
-pub use complete::{AttemptRecord, Completion, CompletionReport, TaskChange, Usage, Verdict};
+pub use complete::{Acceptance, AttemptRecord, Completion, CompletionReport, TaskChange, Usage, Verdict};
 pub use connect::Store;
+pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterStats, DeadLetterUpdate, Investigation};
 pub use error::StoreError;
+pub use events::QueuedEvent;
+pub use growth::{ExistingStep, GrownStep, Growth, GrowthState, NewBatch};
 pub use lease::Lease;
 pub use migrate::{MigrationState, MigrationStatus};
+pub use namespaces::NamespaceView;
+pub use operate::{Action, OperateError, Operated, Operator};
 pub use pgmq::PgmqOrigin;
+pub use purge::{PurgedMessages, PurgedTasks};
 pub use retry::Due;
-pub use states::{StepState, TaskState, UnknownState};
-pub use tasks::{NewStep, NewTask};
+pub use stale::{StalePage, StaleTask, StalenessThresholds};
+pub use states::{DeadLetterReason, Resolution, StepState, TaskState, UnknownState};
+pub use tasks::{CreationReport, NewStep, NewTask};
 pub use templates::{NewTemplate, TemplateRow};
 pub use view::{
     AttemptTotals, AttemptView, ResultMetadata, StepExecutionResult, StepView, TaskFilter, TaskView, TransitionView,
 };
-pub use wake::WakeListener;
+pub use wake::{Heard, WakeListener};

@@ -1,4 +1,4 @@
-//! The states of tasks and steps, by the names that clients and the database know.
+//! The states of tasks, steps and dead letters, by the names that clients and the database know.
 //!
 //! Some of the names are only passed through inside one transaction and never rest in a row; they are here because a
 //! client may ask for them.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A state's name that is not one of those known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is not a {kind} state; expected one of {expected}")]
+#[error("{name:?} is not a {kind}; expected one of {expected}")]
 pub struct UnknownState {
     name: String,
     kind: &'static str,
@@ -59,7 +59,7 @@ macro_rules! states {
 
 states! {
     /// The state of a task.
-    TaskState, "task":
+    TaskState, "task state":
     Pending = "pending",
     Initializing = "initializing",
     EnqueuingSteps = "enqueuing_steps",
@@ -76,7 +76,7 @@ states! {
 
 states! {
     /// The state of a step.
-    StepState, "step":
+    StepState, "step state":
     Pending = "pending",
     Enqueued = "enqueued",
     InProgress = "in_progress",
@@ -87,6 +87,25 @@ states! {
     Error = "error",
     Cancelled = "cancelled",
     ResolvedManually = "resolved_manually",
+}
+
+states! {
+    /// Why a task was given up.
+    DeadLetterReason, "reason of a dead letter":
+    StalenessTimeout = "staleness_timeout",
+    MaxRetriesExceeded = "max_retries_exceeded",
+    DependencyCycleDetected = "dependency_cycle_detected",
+    WorkerUnavailable = "worker_unavailable",
+    ManualDlq = "manual_dlq",
+}
+
+states! {
+    /// What came of the investigation of a dead letter.
+    Resolution, "resolution":
+    Pending = "pending",
+    ManuallyResolved = "manually_resolved",
+    PermanentlyFailed = "permanently_failed",
+    Cancelled = "cancelled",
 }
 
 impl TaskState {

@@ -33,6 +33,12 @@ pub struct NewTask {
     pub priority: i32,
     /// Joins the task to what happens elsewhere.
     pub correlation_id: Uuid,
+    /// The correlation of what caused it.
+    pub parent_correlation_id: Option<Uuid>,
+    /// What makes it a duplicate of another task; none if every request is a new task.
+    pub identity: Option<[u8; 32]>,
+    /// Whether some of its steps decide over others, so that it may gain steps.
+    pub grows: bool,
     /// Its steps, each after its parents or not: their order is the order they are shown in.
     pub steps: Vec<NewStep>,
 }
@@ -54,6 +60,15 @@ pub struct NewStep {
     pub inputs: Box<RawValue>,
 }
 
+/// What came of a call that creates tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CreationReport {
+    /// How many steps were queued.
+    pub enqueued: u32,
+    /// For each task given, the task that has its identity already; none for those that were created.
+    pub duplicates: Vec<Option<Uuid>>,
+}
+
 /// The steps and edges of all tasks, column by column.
 #[derive(Default)]
 struct Columns<'a> {
@@ -63,6 +78,7 @@ struct Columns<'a> {
     names: Vec<&'a str>,
     parents: Vec<i32>,
     is_sink: Vec<bool>,
+    guarded: Vec<bool>,
     retryable: Vec<bool>,
     max_attempts: Vec<i32>,
     inputs: Vec<&'a str>,
@@ -91,34 +107,38 @@ impl<'a> Columns<'a> {
             self.inputs.push(step.inputs.get());
         }
         self.sinks.push(is_sink.iter().filter(|sink| **sink).count() as i32);
+        self.guarded.extend(is_sink.iter().map(|sink| task.grows || *sink));
         self.is_sink.extend(is_sink);
     }
 }
 
 impl Store {
-    /// Creates tasks and queues the steps that wait for nothing, all or none. A task without steps is complete at once.
-    /// Answers how many steps were queued.
+    /// Creates tasks and queues the steps that wait for nothing, in one commit. A task whose identity another one has is
+    /// left out. A task without steps is complete at once.
     ///
     /// # Errors
     /// A template is not registered in its task's namespace, two steps of a task have one name, a key exists already, or
-    /// the database fails.
+    /// the database fails; nothing is created then.
     ///
     /// # Panics
     /// A step names a parent that its task does not have.
-    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<u32, StoreError> {
+    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
         let mut steps = Columns::default();
         for task in tasks {
             steps.add(task);
         }
         let tags: Vec<String> = tasks.iter().map(|task| serde_json::json!(task.tags).to_string()).collect();
-        let enqueued: i32 = sqlx::query_scalar(
-            "select tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20, $21, $22, $23)",
+        let (enqueued, duplicates): (i32, Option<Vec<Option<Uuid>>>) = sqlx::query_as(
+            "select enqueued, duplicates from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         )
         .bind(column(tasks, |task| task.task_uuid))
         .bind(column(tasks, |task| task.template_uuid))
         .bind(column(tasks, |task| task.correlation_id))
+        .bind(column(tasks, |task| task.parent_correlation_id))
         .bind(column(tasks, |task| task.priority))
+        .bind(column(tasks, |task| task.grows))
+        .bind(column(tasks, |task| task.identity.as_ref().map(<[u8; 32]>::as_slice)))
         .bind(column(tasks, |task| task.namespace.as_str()))
         .bind(column(tasks, |task| task.name.as_str()))
         .bind(column(tasks, |task| task.version.as_str()))
@@ -133,6 +153,7 @@ impl Store {
         .bind(steps.names)
         .bind(steps.parents)
         .bind(steps.is_sink)
+        .bind(steps.guarded)
         .bind(steps.retryable)
         .bind(steps.max_attempts)
         .bind(steps.inputs)
@@ -140,6 +161,9 @@ impl Store {
         .bind(steps.edge_children)
         .fetch_one(&self.pool)
         .await?;
-        Ok(enqueued.unsigned_abs())
+        Ok(CreationReport {
+            enqueued: enqueued.unsigned_abs(),
+            duplicates: duplicates.unwrap_or_else(|| vec![None; tasks.len()]),
+        })
     }
 }

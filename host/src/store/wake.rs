@@ -1,20 +1,33 @@
-//! Wake-ups between hosts: "there may be work" on the channel `tasker_work`.
+//! What hosts tell each other: "there may be work" on the channel `tasker_work`, "this task is cancelled" on
+//! `tasker_cancel`.
 //!
 //! A notification is a hint and nothing more: it says nothing of what, it may be lost while a connection is restored,
 //! and none is sent when a lease runs out. Hosts poll as well. It is never sent by a transaction that completes steps: a
 //! commit that notifies holds a lock of the whole server until it is on disk, which takes group commit away from
 //! everybody (32 clients: 3,148 sends a second without, 263 with). Callers send one for many commits.
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
+use uuid::Uuid;
 
 use super::{Store, StoreError};
 
-const CHANNEL: &str = "tasker_work";
+const WORK: &str = "tasker_work";
+/// `cancel_task` notifies this one; its payload is the task.
+const CANCEL: &str = "tasker_cancel";
 
-/// Hears of work that other hosts queued. Has a connection of its own.
+/// Hears what other hosts and operators tell. Has a connection of its own.
 #[derive(Debug)]
 pub struct WakeListener {
     listener: PgListener,
+}
+
+/// What was heard since the last time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// There may be work.
+    pub work: bool,
+    /// Tasks that were cancelled.
+    pub cancelled: Vec<Uuid>,
 }
 
 impl Store {
@@ -25,7 +38,7 @@ impl Store {
     pub async fn wake_listener(&self) -> Result<WakeListener, StoreError> {
         let own = PgPoolOptions::new().max_connections(1).connect_with(self.options.clone()).await?;
         let mut listener = PgListener::connect_with(&own).await?;
-        listener.listen(CHANNEL).await?;
+        listener.listen_all([WORK, CANCEL]).await?;
         Ok(WakeListener { listener })
     }
 
@@ -35,7 +48,7 @@ impl Store {
     /// The database fails; hosts then find the work when they poll.
     pub async fn notify_work(&self) -> Result<(), StoreError> {
         sqlx::query("select set_config('synchronous_commit', 'off', true), pg_notify($1, '')")
-            .bind(CHANNEL)
+            .bind(WORK)
             .execute(&self.pool)
             .await?;
         Ok(())
@@ -43,14 +56,30 @@ impl Store {
 }
 
 impl WakeListener {
-    /// Waits until there may be work. Notifications that came together wake once; so does a connection that was lost and
-    /// restored, because what was sent meanwhile is lost.
+    /// Waits until there is something to hear. Notifications that came together are heard at once. A connection that was
+    /// lost and restored says that there may be work, because what was sent meanwhile is lost; who missed a cancellation
+    /// learns of it when its leases are renewed.
     ///
     /// # Errors
     /// The connection is lost and cannot be restored now; the next call tries again.
-    pub async fn woken(&mut self) -> Result<(), StoreError> {
-        self.listener.try_recv().await?;
-        while self.listener.next_buffered().is_some() {}
-        Ok(())
+    pub async fn hear(&mut self) -> Result<Heard, StoreError> {
+        let mut heard = Heard::default();
+        match self.listener.try_recv().await? {
+            Some(notification) => heard.add(&notification),
+            None => heard.work = true,
+        }
+        while let Some(notification) = self.listener.next_buffered() {
+            heard.add(&notification);
+        }
+        Ok(heard)
+    }
+}
+
+impl Heard {
+    fn add(&mut self, notification: &PgNotification) {
+        match notification.channel() {
+            CANCEL => self.cancelled.extend(notification.payload().parse::<Uuid>()),
+            _ => self.work = true,
+        }
     }
 }

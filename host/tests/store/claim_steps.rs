@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::Executor;
-use tasker_wasm_host::store::ClaimedStep;
+use tasker_wasm_host::store::{Checkpoint, ClaimedStep, NewTask, StepState};
 
-use super::support::{Bench, NAMESPACE, plan, request, template_of};
+use super::support::{Bench, NAMESPACE, plan, raw, request, template_of, to_be_retried};
 
 #[tokio::test]
 async fn steps_come_in_the_order_they_were_queued() {
@@ -35,8 +36,8 @@ async fn a_claim_carries_all_an_execution_needs() {
         event,
         json!({
             "taskUuid": task.task_uuid, "name": "bread", "namespace": NAMESPACE, "version": "1.0.0",
-            "context": {"loaves": 3}, "correlationId": task.correlation_id, "priority": 0, "initiator": "ada",
-            "sourceSystem": "test", "reason": "hunger", "tags": ["rye"],
+            "context": {"loaves": 3}, "correlationId": task.correlation_id,
+            "parentCorrelationId": null, "priority": 0, "initiator": "ada", "sourceSystem": "test", "reason": "hunger", "tags": ["rye"],
         })
     );
 }
@@ -169,4 +170,111 @@ async fn no_step_goes_to_two_of_many_claimers() {
     steps.sort_unstable();
     steps.dedup();
     assert_eq!((claimed, steps.len()), (200, 200));
+}
+
+#[tokio::test]
+async fn urgent_tasks_come_first_and_of_one_priority_the_oldest() {
+    let bench = Bench::new().await;
+    for (name, priority) in [("first", 0), ("second", 0), ("low", -5), ("high", 5), ("higher", 50)] {
+        let task = NewTask { priority, ..bench.plan(&[(name, &[])]) };
+        bench.store.create_tasks(&[task]).await.unwrap();
+    }
+    // One read in five goes by age alone; what was read is put back until one went by priority.
+    for _ in 0..100 {
+        let claimed = bench.claim(3).await;
+        let mut names: Vec<_> = claimed.iter().map(|step| step.name.as_str()).collect();
+        names.sort_unstable();
+        if names == ["first", "high", "higher"] {
+            return;
+        }
+        assert_eq!(names, ["first", "low", "second"], "by age");
+        let leases: Vec<_> = claimed.into_iter().map(|step| step.lease).collect();
+        bench.store.release_steps(&leases).await.unwrap();
+    }
+    panic!("no read went by priority");
+}
+
+#[tokio::test]
+async fn ordinary_work_is_not_starved_by_a_stream_of_urgent_work() {
+    let bench = Bench::new().await;
+    bench.task(&[("patient", &[])]).await;
+    for _ in 0..200 {
+        let urgent = NewTask { priority: 100, ..bench.plan(&[("urgent", &[])]) };
+        bench.store.create_tasks(&[urgent]).await.unwrap();
+        let claimed = bench.claim(1).await;
+        if claimed[0].name == "patient" {
+            return;
+        }
+        bench.complete(&claimed).await;
+    }
+    panic!("two hundred urgent steps went before the one that waits");
+}
+
+#[tokio::test]
+async fn a_paused_namespace_is_not_claimed_from_and_loses_nothing() {
+    let bench = Bench::new().await;
+    bench.task(&[("mix", &[])]).await;
+    bench.pool.execute("update tasker.namespaces set paused_at = now()").await.unwrap();
+    assert!(bench.claim(10).await.is_empty());
+    bench.pool.execute("update tasker.namespaces set paused_at = null").await.unwrap();
+    assert_eq!(bench.claim_one().await.name, "mix");
+}
+
+#[tokio::test]
+async fn a_bound_on_a_namespace_holds_over_many_claimers() {
+    let bench = Bench::with_connections(8).await;
+    let tasks: Vec<_> = (0..40).map(|_| bench.plan(&[("mix", &[])])).collect();
+    bench.store.create_tasks(&tasks).await.unwrap();
+    bench.pool.execute("update tasker.namespaces set max_concurrent = 5").await.unwrap();
+    let everybody = request(&[NAMESPACE], 10);
+    let claimed = futures::future::join_all((0..8).map(|_| bench.store.claim_steps(&everybody))).await;
+    let mut held: Vec<_> = claimed.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(held.len(), 5);
+    assert!(bench.claim(10).await.is_empty());
+    bench.complete(&held.split_off(3)).await;
+    assert_eq!(bench.claim(10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_flood_in_one_namespace_does_not_delay_the_first_step_of_another() {
+    let bench = Bench::new().await;
+    let other = bench.store.register_template(&template_of("butchery")).await.unwrap();
+    for _ in 0..20 {
+        let flood: Vec<_> =
+            (0..100).map(|_| bench.plan(&[("a", &[]), ("b", &[]), ("c", &[]), ("d", &[]), ("e", &[])])).collect();
+        bench.store.create_tasks(&flood).await.unwrap();
+    }
+    bench.store.create_tasks(&[plan(other, "butchery", &[("cut", &[])])]).await.unwrap();
+    let claimed = bench.store.claim_steps(&request(&[NAMESPACE, "butchery"], 4)).await.unwrap();
+    assert!(claimed.iter().any(|step| step.name == "cut"), "one claim is enough");
+    assert_eq!(claimed.len(), 4);
+}
+
+#[tokio::test]
+async fn a_step_of_a_task_that_rests_is_not_started_and_its_message_cleared_away() {
+    let bench = Bench::new().await;
+    let task = bench.task(&[("mix", &[])]).await;
+    bench.pool.execute("update tasker.tasks set state = 'error'").await.unwrap();
+    assert!(bench.claim(10).await.is_empty());
+    assert_eq!((bench.messages().await, bench.state(&task, 0).await), (0, StepState::Enqueued));
+}
+
+#[tokio::test]
+async fn lapses_are_counted_until_a_verdict_or_a_checkpoint() {
+    let bench = Bench::new().await;
+    bench.task(&[("mix", &[])]).await;
+    assert_eq!(bench.claim_one().await.lapses, 0);
+    bench.lapse_leases().await;
+    assert_eq!(bench.claim_one().await.lapses, 1);
+    bench.lapse_leases().await;
+    let claimed = bench.claim_one().await;
+    assert_eq!((claimed.lapses, claimed.attempts), (2, 1));
+    let checkpoint = Checkpoint { cursor: raw("7"), items_processed: 7, accumulated_results: None };
+    assert!(bench.store.save_checkpoint(&claimed.lease, &checkpoint).await.unwrap());
+    bench.lapse_leases().await;
+    let claimed = bench.claim_one().await;
+    assert_eq!(claimed.lapses, 1);
+    bench.store.complete_steps(&[to_be_retried(&claimed, Duration::ZERO)]).await.unwrap();
+    bench.store.enqueue_due(10).await.unwrap();
+    assert_eq!(bench.claim_one().await.lapses, 0);
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::Executor;
-use tasker_wasm_host::store::{StepState, TaskState, Verdict};
+use tasker_wasm_host::store::{Acceptance, StepState, TaskState, Verdict};
 
 use super::support::{Bench, failed, finished, plan, raw, request, succeeded, template_of, to_be_retried};
 
@@ -14,7 +14,7 @@ async fn a_linear_task_runs_in_order_and_completes() {
         let step = bench.claim_one().await;
         assert_eq!(step.name, name);
         let report = bench.complete(&[step]).await;
-        assert_eq!(report.accepted, [true]);
+        assert_eq!(report.accepted, [Acceptance::Accepted]);
         match name {
             "c" => assert_eq!((report.enqueued, report.tasks[0].state), (0, TaskState::Complete)),
             _ => assert_eq!((report.enqueued, report.tasks.len()), (1, 0)),
@@ -85,7 +85,7 @@ async fn a_stale_claim_changes_nothing() {
     let current = bench.claim_one().await;
 
     let report = bench.store.complete_steps(&[succeeded(&stale)]).await.unwrap();
-    assert_eq!((report.accepted.as_slice(), report.refused(), report.enqueued), (&[false][..], 1, 0));
+    assert_eq!((report.accepted.as_slice(), report.refused(), report.enqueued), (&[Acceptance::Refused][..], 1, 0));
     assert_eq!(bench.state(&task, 0).await, StepState::InProgress);
     assert_eq!(bench.messages().await, 1, "the current claim keeps its message");
 
@@ -146,7 +146,7 @@ async fn a_retry_leaves_the_queue_and_the_task_alone() {
     assert_eq!(bench.messages().await, 0);
     assert_eq!(bench.state(&task, 0).await, StepState::WaitingForRetry);
     let view = bench.store.task(task.task_uuid).await.unwrap().unwrap();
-    assert_eq!((view.status, view.health_status), (TaskState::StepsInProcess, "recovering"));
+    assert_eq!((view.status, view.health_status), (TaskState::WaitingForRetry, "recovering"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use tasker_wasm_host::store::{StepState, StoreError, TaskState};
+use tasker_wasm_host::store::{NewTask, StepState, StoreError, TaskState};
 use uuid::Uuid;
 
 use super::support::{Bench, NAMESPACE, plan, raw};
@@ -18,7 +18,7 @@ async fn only_steps_without_parents_are_queued() {
 async fn a_hundred_tasks_are_one_commit() {
     let bench = Bench::new().await;
     let tasks: Vec<_> = (0..100).map(|_| bench.plan(&[("mix", &[]), ("bake", &[0])])).collect();
-    assert_eq!(bench.store.create_tasks(&tasks).await.unwrap(), 100);
+    assert_eq!(bench.store.create_tasks(&tasks).await.unwrap().enqueued, 100);
     assert_eq!(bench.number("select count(distinct xmin::text) from tasker.tasks").await, 1);
     assert_eq!(bench.messages().await, 100);
 }
@@ -61,4 +61,52 @@ async fn what_jsonb_would_refuse_comes_back_as_it_was() {
     bench.store.create_tasks(&[task]).await.unwrap();
     let claimed = bench.claim_one().await;
     assert!(claimed.task.get().contains(strange), "{}", claimed.task);
+}
+
+#[tokio::test]
+async fn a_task_with_the_identity_of_another_is_left_out_and_the_other_named() {
+    let bench = Bench::new().await;
+    let identified =
+        |identity: u8| NewTask { identity: Some([identity; 32]), ..bench.plan(&[("mix", &[]), ("bake", &[0])]) };
+    let (first, same, other) = (identified(1), identified(1), identified(2));
+    let report = bench.store.create_tasks(&[first.clone(), same, other.clone()]).await.unwrap();
+    assert_eq!((report.enqueued, report.duplicates), (2, vec![None, Some(first.task_uuid), None]));
+    let report = bench.store.create_tasks(&[identified(2)]).await.unwrap();
+    assert_eq!((report.enqueued, report.duplicates), (0, vec![Some(other.task_uuid)]));
+    assert_eq!(bench.number("select count(*) from tasker.tasks").await, 2);
+    assert_eq!(bench.number("select count(*) from tasker.steps").await, 4);
+    assert_eq!(bench.number("select count(*) from tasker.edges").await, 2);
+}
+
+#[tokio::test]
+async fn a_creation_whose_answer_was_lost_may_be_sent_again() {
+    let bench = Bench::new().await;
+    let identified =
+        |identity: u8| NewTask { identity: Some([identity; 32]), ..bench.plan(&[("mix", &[]), ("bake", &[0])]) };
+    let (first, second) = (identified(1), identified(2));
+    bench.store.create_tasks(std::slice::from_ref(&first)).await.unwrap();
+    let report = bench.store.create_tasks(&[first.clone(), second.clone()]).await.unwrap();
+    assert_eq!((report.enqueued, report.duplicates), (1, vec![Some(first.task_uuid), None]));
+    let report = bench.store.create_tasks(&[first.clone(), second.clone()]).await.unwrap();
+    assert_eq!((report.enqueued, report.duplicates), (0, vec![Some(first.task_uuid), Some(second.task_uuid)]));
+    assert_eq!(bench.number("select count(*) from tasker.steps").await, 4);
+}
+
+#[tokio::test]
+async fn of_many_that_create_one_task_at_once_one_does() {
+    let bench = Bench::with_connections(8).await;
+    let tasks: Vec<_> = (0..8).map(|_| [NewTask { identity: Some([7; 32]), ..bench.plan(&[("mix", &[])]) }]).collect();
+    let reports = futures::future::join_all(tasks.iter().map(|task| bench.store.create_tasks(task))).await;
+    let reports: Vec<_> = reports.into_iter().map(Result::unwrap).collect();
+    let created: Vec<_> = tasks.iter().zip(&reports).filter(|(_, report)| report.duplicates[0].is_none()).collect();
+    let [(winner, _)] = created[..] else { panic!("{reports:?}") };
+    assert!(reports.iter().all(|report| report.duplicates[0].is_none_or(|of| of == winner[0].task_uuid)));
+    assert_eq!(bench.messages().await, 1);
+}
+
+#[tokio::test]
+async fn tasks_without_an_identity_are_never_duplicates() {
+    let bench = Bench::new().await;
+    let report = bench.store.create_tasks(&[bench.plan(&[]), bench.plan(&[])]).await.unwrap();
+    assert_eq!(report.duplicates, [None, None]);
 }

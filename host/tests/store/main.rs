@@ -3,14 +3,22 @@
 //! Every test has a database of its own, made on the server of `DATABASE_URL` or on a private one, and dropped after.
 #![allow(clippy::unwrap_used)]
 
+mod checkpoints;
 mod claim_steps;
 mod complete_steps;
 mod connect;
 mod create_tasks;
 mod enqueue_due;
+mod grow_task;
 mod leases;
 mod migrate;
+mod namespaces;
+mod operate;
+mod purge;
 mod register_template;
+mod send_events;
+mod stale;
+mod state_machine;
 mod support;
 mod views;
 mod wake;

@@ -200,6 +200,9 @@ pub fn plan(template_uuid: Uuid, namespace: &str, steps: &[(&str, &[usize])]) ->
         tags: vec!["rye".into()],
         priority: 0,
         correlation_id: Uuid::now_v7(),
+        parent_correlation_id: None,
+        identity: None,
+        grows: false,
         steps: steps
             .iter()
             .map(|(name, parents)| NewStep {
@@ -264,5 +267,7 @@ pub fn finished(lease: &Lease, verdict: Verdict, error_type: Option<&str>) -> Co
                 host_calls: 2,
             },
         },
+        growth: None,
+        events: None,
     }
 }

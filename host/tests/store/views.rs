@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tasker_wasm_host::store::{TaskFilter, TaskState};
+use tasker_wasm_host::store::{Checkpoint, NewTask, TaskFilter, TaskState};
 use uuid::Uuid;
 
-use super::support::{Bench, failed, plan, succeeded, template_of, to_be_retried};
+use super::support::{Bench, failed, plan, raw, succeeded, template_of, to_be_retried};
 
 #[tokio::test]
 async fn a_task_is_shown_with_its_steps_counted() {
@@ -106,4 +106,54 @@ async fn lists_are_newest_first_and_filtered() {
     assert_eq!(list(Some("bakery"), None, 10).await, [third, first]);
     assert_eq!(list(None, Some(TaskState::Complete), 10).await, [third]);
     assert_eq!(list(Some("smithy"), Some(TaskState::StepsInProcess), 10).await, [second]);
+}
+
+#[tokio::test]
+async fn a_task_whose_only_hope_is_a_retry_is_seen_and_found_as_waiting_for_it() {
+    let bench = Bench::new().await;
+    let waiting = bench.task(&[("a", &[]), ("b", &[0])]).await;
+    let retry = to_be_retried(&bench.claim_one().await, Duration::from_secs(3_600));
+    bench.store.complete_steps(&[retry]).await.unwrap();
+    let running = bench.task(&[("a", &[])]).await;
+    let found = async |status| {
+        let filter = TaskFilter { namespace: None, status: Some(status), limit: 10 };
+        let listed = bench.store.list_tasks(&filter).await.unwrap();
+        listed.into_iter().map(|task| (task.task_uuid, task.status)).collect::<Vec<_>>()
+    };
+    let retrying = TaskState::WaitingForRetry;
+    assert_eq!(found(retrying).await, [(waiting.task_uuid, retrying)]);
+    assert_eq!(found(TaskState::StepsInProcess).await, [(running.task_uuid, TaskState::StepsInProcess)]);
+    assert!(found(TaskState::WaitingForDependencies).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_step_shows_its_progress_and_its_newest_checkpoints() {
+    let bench = Bench::new().await;
+    let task = bench.task(&[("a", &[])]).await;
+    let first = bench.claim_one().await;
+    bench.lapse_leases().await;
+    let step = bench.store.steps(task.task_uuid).await.unwrap().remove(0);
+    assert!(step.checkpoint.is_none() && step.checkpoint_history.is_none());
+    let second = bench.claim_one().await;
+    assert_eq!(bench.store.steps(task.task_uuid).await.unwrap()[0].lapses, 1);
+    assert!(first.lease.claim < second.lease.claim);
+    for done in 1..=103 {
+        let checkpoint =
+            Checkpoint { cursor: raw(&done.to_string()), items_processed: done, accumulated_results: Some(raw("{}")) };
+        assert!(bench.store.save_checkpoint(&second.lease, &checkpoint).await.unwrap());
+    }
+    let step = serde_json::to_value(bench.store.steps(task.task_uuid).await.unwrap().remove(0)).unwrap();
+    assert_eq!((&step["checkpoint"]["cursor"], &step["lapses"]), (&json!(103), &json!(0)));
+    let history = step["checkpoint_history"].as_array().unwrap();
+    assert_eq!((history.len(), &history[0]["cursor"], &history[99]["items_processed"]), (100, &json!(4), &json!(103)));
+    assert_eq!(history[0]["attempt"], 1);
+}
+
+#[tokio::test]
+async fn a_task_shows_the_correlation_of_what_caused_it() {
+    let bench = Bench::new().await;
+    let task = NewTask { parent_correlation_id: Some(Uuid::now_v7()), ..bench.plan(&[]) };
+    bench.store.create_tasks(std::slice::from_ref(&task)).await.unwrap();
+    let view = bench.store.task(task.task_uuid).await.unwrap().unwrap();
+    assert_eq!(view.parent_correlation_id, task.parent_correlation_id);
 }

@@ -1,3 +1,6 @@
+use tasker_wasm_host::store::Heard;
+use uuid::Uuid;
+
 use super::support::Bench;
 
 #[tokio::test]
@@ -6,8 +9,8 @@ async fn a_notification_wakes_every_listener() {
     let mut one = bench.store.wake_listener().await.unwrap();
     let mut other = bench.store.wake_listener().await.unwrap();
     bench.store.notify_work().await.unwrap();
-    one.woken().await.unwrap();
-    other.woken().await.unwrap();
+    assert!(one.hear().await.unwrap().work);
+    assert!(other.hear().await.unwrap().work);
 }
 
 #[tokio::test]
@@ -21,7 +24,17 @@ async fn a_lost_connection_wakes_because_something_may_have_been_missed() {
         )
         .await;
     assert_eq!(ended, 1);
-    listener.woken().await.unwrap();
+    assert!(listener.hear().await.unwrap().work);
     bench.store.notify_work().await.unwrap();
-    listener.woken().await.unwrap();
+    assert!(listener.hear().await.unwrap().work);
+}
+
+#[tokio::test]
+async fn a_cancelled_task_is_told_by_its_key() {
+    let bench = Bench::new().await;
+    let mut listener = bench.store.wake_listener().await.unwrap();
+    let task = Uuid::now_v7();
+    sqlx::query("select pg_notify('tasker_cancel', $1::text)").bind(task).execute(&bench.pool).await.unwrap();
+    let heard = listener.hear().await.unwrap();
+    assert_eq!(heard, Heard { work: false, cancelled: vec![task] });
 }

@@ -8,9 +8,10 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::AttemptView;
-use crate::store::StepState;
+use crate::store::{Completion, StepState, Verdict};
 
-/// The result of a step as the contract words it, put together from the step's row and its latest attempt.
+/// The result of a step as the contract words it, put together from the step's row and its latest attempt. One that a
+/// person gave by hand has no attempt behind it.
 #[derive(Debug, Clone, Serialize)]
 pub struct StepExecutionResult {
     /// The step.
@@ -31,16 +32,18 @@ pub struct StepExecutionResult {
 /// The `metadata` of a [`StepExecutionResult`].
 #[derive(Debug, Clone, Serialize)]
 pub struct ResultMetadata {
-    /// Milliseconds from beginning to end.
+    /// Milliseconds from beginning to end; 0 for a result given by hand.
     pub execution_time_ms: u64,
     /// Whether the failure may be tried again.
     pub retryable: bool,
-    /// When the attempt ended.
+    /// When the attempt ended, or the result was given.
     pub completed_at: DateTime<Utc>,
     /// Where it ran.
-    pub worker_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_id: Option<String>,
     /// When its execution began.
-    pub started_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
     /// What the handler told of its execution.
     pub custom: Box<RawValue>,
     /// The handler's own code of the failure.
@@ -60,31 +63,78 @@ struct ErrorHead {
     error_code: Option<String>,
 }
 
+impl ErrorHead {
+    /// An error of another shape is still shown as it is.
+    fn of(error: Option<&RawValue>) -> Self {
+        error.and_then(|error| serde_json::from_str(error.get()).ok()).unwrap_or_default()
+    }
+}
+
 impl StepExecutionResult {
-    pub(super) fn read(row: &PgRow, state: StepState, attempt: &AttemptView) -> Result<Self, sqlx::Error> {
-        let error: Option<Box<RawValue>> = row.try_get("error")?;
-        let success = error.is_none() && state.satisfies_dependents();
-        // An error of another shape is still shown as it is.
-        let head: ErrorHead =
-            error.as_ref().and_then(|error| serde_json::from_str(error.get()).ok()).unwrap_or_default();
-        Ok(Self {
-            step_uuid: row.try_get("step_uuid")?,
-            success,
-            result: row.try_get::<Option<_>, _>("result")?.unwrap_or_else(empty_object),
+    /// The result of an attempt that is about to be committed.
+    #[must_use]
+    pub fn of(completion: &Completion) -> Self {
+        let (result, error) = match &completion.verdict {
+            Verdict::Complete { result } => (result.clone(), None),
+            Verdict::Retry { error, .. } | Verdict::Error { error } => (empty_object(), Some(error.clone())),
+        };
+        let (attempt, head) = (&completion.attempt, ErrorHead::of(error.as_deref()));
+        Self {
+            step_uuid: completion.lease.step_uuid,
+            success: error.is_none(),
+            result,
             metadata: ResultMetadata {
                 execution_time_ms: attempt.usage.total_us / 1000,
                 retryable: head.retryable,
                 completed_at: attempt.finished_at,
-                worker_id: attempt.host.clone(),
-                started_at: attempt.started_at,
-                custom: row.try_get::<Option<_>, _>("metadata")?.unwrap_or_else(empty_object),
+                worker_id: Some(attempt.host.clone()),
+                started_at: Some(attempt.started_at),
+                custom: completion.metadata.clone(),
                 error_code: head.error_code,
                 error_type: attempt.error_type.clone(),
             },
-            status: if success { "completed" } else { "failed" },
+            status: status(error.is_none()),
             error,
-        })
+        }
     }
+
+    pub(super) fn read(
+        row: &PgRow,
+        state: StepState,
+        changed_at: DateTime<Utc>,
+        latest: Option<&AttemptView>,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let result: Option<Box<RawValue>> = row.try_get("result")?;
+        let error: Option<Box<RawValue>> = row.try_get("error")?;
+        let success = error.is_none() && state.satisfies_dependents();
+        // An attempt that failed did not bring the result that a person gave after it.
+        let attempt = latest.filter(|attempt| !success || attempt.error_type.is_none());
+        if attempt.is_none() && result.is_none() {
+            return Ok(None);
+        }
+        let head = ErrorHead::of(error.as_deref());
+        Ok(Some(Self {
+            step_uuid: row.try_get("step_uuid")?,
+            success,
+            result: result.unwrap_or_else(empty_object),
+            metadata: ResultMetadata {
+                execution_time_ms: attempt.map_or(0, |attempt| attempt.usage.total_us / 1000),
+                retryable: head.retryable,
+                completed_at: attempt.map_or(changed_at, |attempt| attempt.finished_at),
+                worker_id: attempt.map(|attempt| attempt.host.clone()),
+                started_at: attempt.map(|attempt| attempt.started_at),
+                custom: row.try_get::<Option<_>, _>("metadata")?.unwrap_or_else(empty_object),
+                error_code: head.error_code,
+                error_type: attempt.and_then(|attempt| attempt.error_type.clone()),
+            },
+            status: status(success),
+            error,
+        }))
+    }
+}
+
+fn status(success: bool) -> &'static str {
+    if success { "completed" } else { "failed" }
 }
 
 fn empty_object() -> Box<RawValue> {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
@@ -18,13 +19,15 @@ pub struct StepView {
     pub task_uuid: Uuid,
     /// Its name.
     pub name: String,
+    /// The step of the template it was made from; none where that is its name.
+    pub template_step: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// When it became complete or was resolved.
     pub completed_at: Option<DateTime<Utc>>,
-    /// What its latest attempt brought; none before the first is finished.
+    /// What its latest attempt, or a person who completed it by hand, brought; none before that.
     pub results: Option<StepExecutionResult>,
     /// Its state.
     pub current_state: StepState,
@@ -42,6 +45,13 @@ pub struct StepView {
     pub attempts: i32,
     /// How many it may take.
     pub max_attempts: i32,
+    /// Leases that ran out since its last verdict or checkpoint.
+    pub lapses: i32,
+    /// How far it came, a JSON object: `cursor`, `items_processed`, `timestamp`, `accumulated_results`.
+    pub checkpoint: Option<Box<RawValue>>,
+    /// Its newest hundred checkpoints, oldest first, a JSON array of `{cursor, items_processed, attempt, timestamp}`; none
+    /// if it made none.
+    pub checkpoint_history: Option<Box<RawValue>>,
     /// When an attempt last failed.
     pub last_failure_at: Option<DateTime<Utc>>,
     /// When it is tried again, while it waits for that.
@@ -120,18 +130,23 @@ impl<'r> FromRow<'r, PgRow> for StepView {
             step_uuid: row.try_get("step_uuid")?,
             task_uuid: row.try_get("task_uuid")?,
             name: row.try_get("name")?,
+            template_step: row.try_get("template_step")?,
             created_at: row.try_get("created_at")?,
             updated_at,
             completed_at: state.satisfies_dependents().then_some(updated_at),
-            results: last_attempt.as_ref().map(|attempt| StepExecutionResult::read(row, state, attempt)).transpose()?,
+            results: StepExecutionResult::read(row, state, updated_at, last_attempt.as_ref())?,
             current_state: state,
             dependencies_satisfied: pending_parents == 0,
             retry_eligible: attempts == 0 || (row.try_get("retryable")? && attempts < max_attempts),
             ready_for_execution: row.try_get("due")?,
             total_parents: dependencies.len() as i64,
-            completed_parents: dependencies.len() as i64 - pending_parents,
+            // A worker beyond the window of its batch waits for a place beside its parents.
+            completed_parents: (dependencies.len() as i64 - pending_parents).max(0),
             attempts,
             max_attempts,
+            lapses: row.try_get("lapses")?,
+            checkpoint: row.try_get("checkpoint")?,
+            checkpoint_history: row.try_get("checkpoint_history")?,
             last_failure_at: row.try_get("last_failure_at")?,
             next_retry_at: row.try_get("run_after")?,
             last_attempted_at: row.try_get("claimed_at")?,

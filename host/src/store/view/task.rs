@@ -20,13 +20,14 @@ pub struct TaskView {
     pub namespace: String,
     /// Its template's version.
     pub version: String,
-    /// Its state.
+    /// Its state, as far as its row tells it. One whose steps neither run nor are queued is seen as `waiting_for_retry` or
+    /// `waiting_for_dependencies`.
     pub status: TaskState,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When its row was last written.
     pub updated_at: DateTime<Utc>,
-    /// When it became complete.
+    /// When it came to its end: complete, cancelled, resolved, or an error.
     pub completed_at: Option<DateTime<Utc>>,
     /// Its input.
     pub context: Box<RawValue>,
@@ -42,6 +43,8 @@ pub struct TaskView {
     pub tags: Box<RawValue>,
     /// Joins the task to what happens elsewhere.
     pub correlation_id: Uuid,
+    /// The correlation of what caused it.
+    pub parent_correlation_id: Option<Uuid>,
     /// The template it was planned from.
     pub template_uuid: Uuid,
     /// All its steps.
@@ -72,7 +75,7 @@ pub struct TaskView {
 pub struct TaskFilter {
     /// Only this namespace.
     pub namespace: Option<String>,
-    /// Only this state.
+    /// Only those with this [`TaskView::status`].
     pub status: Option<TaskState>,
     /// How many at most.
     pub limit: u32,
@@ -129,6 +132,7 @@ impl<'r> FromRow<'r, PgRow> for TaskView {
             priority: row.try_get("priority")?,
             tags: row.try_get("tags")?,
             correlation_id: row.try_get("correlation_id")?,
+            parent_correlation_id: row.try_get("parent_correlation_id")?,
             template_uuid: row.try_get("template_uuid")?,
             total_steps: counts.total,
             pending_steps: row.try_get("pending_steps")?,
@@ -139,7 +143,7 @@ impl<'r> FromRow<'r, PgRow> for TaskView {
             execution_status,
             recommended_action,
             completion_percentage: counts.percentage(status),
-            health_status: counts.health(),
+            health_status: counts.health(status),
         })
     }
 }
@@ -155,24 +159,28 @@ struct Counts {
 }
 
 impl Counts {
-    /// What is going on, and what to do about it; the first that fits.
+    /// What is going on, and what to do about it; the first that fits. Failures that a batch goes on without leave its
+    /// task complete.
     fn execution(&self, status: TaskState) -> (&'static str, &'static str) {
-        if self.failed > 0 {
+        if status == TaskState::Complete {
+            ("all_complete", "finalize_task")
+        } else if self.failed > 0 {
             ("blocked_by_failures", "handle_failures")
         } else if self.ready > 0 {
             ("has_ready_steps", "execute_ready_steps")
         } else if self.in_progress > 0 {
             ("processing", "wait_for_completion")
-        } else if self.completed == self.total && (self.total > 0 || status == TaskState::Complete) {
+        } else if self.completed == self.total && self.total > 0 {
             ("all_complete", "finalize_task")
         } else {
             ("waiting_for_dependencies", "wait_for_dependencies")
         }
     }
 
-    fn health(&self) -> &'static str {
+    fn health(&self, status: TaskState) -> &'static str {
         match self {
             Self { total: 0, .. } => "unknown",
+            _ if status == TaskState::Complete => "healthy",
             Self { failed: 1.., .. } => "blocked",
             Self { retrying: 1.., .. } => "recovering",
             _ => "healthy",
@@ -181,7 +189,7 @@ impl Counts {
 
     fn percentage(&self, status: TaskState) -> f64 {
         match (self.total, status) {
-            (0, TaskState::Complete) => 100.0,
+            (_, TaskState::Complete) => 100.0,
             (0, _) => 0.0,
             (total, _) => (self.completed as f64 / total as f64 * 10_000.0).round() / 100.0,
         }
@@ -196,7 +204,7 @@ mod tests {
     fn a_failure_outranks_everything_that_still_runs() {
         let counts = Counts { total: 4, in_progress: 1, completed: 2, failed: 1, ..Counts::default() };
         assert_eq!(counts.execution(TaskState::StepsInProcess).0, "blocked_by_failures");
-        assert_eq!(counts.health(), "blocked");
+        assert_eq!(counts.health(TaskState::StepsInProcess), "blocked");
         assert_eq!(counts.percentage(TaskState::StepsInProcess), 50.0);
     }
 
@@ -204,7 +212,14 @@ mod tests {
     fn a_step_that_waits_for_its_retry_makes_a_task_recovering() {
         let counts = Counts { total: 2, completed: 1, retrying: 1, ..Counts::default() };
         assert_eq!(counts.execution(TaskState::StepsInProcess).0, "waiting_for_dependencies");
-        assert_eq!(counts.health(), "recovering");
+        assert_eq!(counts.health(TaskState::StepsInProcess), "recovering");
+    }
+
+    #[test]
+    fn a_task_that_is_complete_in_spite_of_a_failure_is_well() {
+        let counts = Counts { total: 3, completed: 2, failed: 1, ..Counts::default() };
+        assert_eq!(counts.execution(TaskState::Complete).0, "all_complete");
+        assert_eq!((counts.health(TaskState::Complete), counts.percentage(TaskState::Complete)), ("healthy", 100.0));
     }
 
     #[test]

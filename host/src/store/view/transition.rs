@@ -24,6 +24,8 @@ pub struct TransitionView {
     pub to_state: String,
     /// Why, where it was not the ordinary course.
     pub reason: Option<String>,
+    /// The person who asked for it; none for the system.
+    pub actor: Option<String>,
 }
 
 impl Store {
@@ -33,7 +35,7 @@ impl Store {
     /// The database fails.
     pub async fn transitions(&self, task_uuid: Uuid, after: i64) -> Result<Vec<TransitionView>, StoreError> {
         let changes = sqlx::query_as(
-            "select t.sequence, t.at, s.name as step, t.attempt, t.from_state, t.to_state, t.reason
+            "select t.sequence, t.at, s.name as step, t.attempt, t.from_state, t.to_state, t.reason, t.actor
             from tasker.transitions t left join tasker.steps s on s.step_uuid = t.step_uuid
             where t.task_uuid = $1 and t.sequence > $2
             order by t.sequence",

@@ -63,22 +63,23 @@ impl HandlerTable {
         Self::default()
     }
 
-    /// Adds the handlers a component described.
+    /// Adds the handlers a component described; nothing when one of them can't be.
     ///
     /// # Errors
     ///
     /// [`RegistryError::DuplicateHandler`], naming both files, when a callable of the namespace is taken.
     pub fn add(&mut self, package: &Arc<Package>, descriptors: Vec<HandlerDescriptor>) -> Result<(), RegistryError> {
         let callables = self.handlers.entry(package.namespace.clone()).or_default();
+        let taken = descriptors.iter().find_map(|new| callables.get(&new.name));
+        if let Some(taken) = taken {
+            return Err(RegistryError::DuplicateHandler {
+                namespace: package.namespace.clone(),
+                callable: taken.descriptor.name.clone(),
+                first: taken.package.path.clone(),
+                second: package.path.clone(),
+            });
+        }
         for descriptor in descriptors {
-            if let Some(taken) = callables.get(&descriptor.name) {
-                return Err(RegistryError::DuplicateHandler {
-                    namespace: package.namespace.clone(),
-                    callable: descriptor.name,
-                    first: taken.package.path.clone(),
-                    second: package.path.clone(),
-                });
-            }
             let name = descriptor.name.clone();
             callables.insert(name, Arc::new(Handler { descriptor, package: Arc::clone(package) }));
         }
@@ -122,11 +123,11 @@ impl HandlerTable {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::registry::Digest;
 
-    fn package(namespace: &str, file: &str) -> Arc<Package> {
+    pub(in crate::registry) fn package(namespace: &str, file: &str) -> Arc<Package> {
         Arc::new(Package {
             name: "test".into(),
             namespace: namespace.into(),
@@ -160,13 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_callable_names_both_files() {
+    fn a_duplicate_callable_names_both_files_and_adds_nothing() {
         let mut table = HandlerTable::new();
         table.add(&package("a", "/one.wasm"), vec![handler("Add")]).unwrap();
 
-        let error = table.add(&package("a", "/two.wasm"), vec![handler("Add")]).unwrap_err().to_string();
+        let second = vec![handler("New"), handler("Add")];
+        let error = table.add(&package("a", "/two.wasm"), second).unwrap_err().to_string();
 
         assert!(error.contains("/one.wasm and /two.wasm"), "{error}");
+        assert!(table.find("a", "New").is_err(), "a component that is left out serves nothing");
     }
 
     #[test]

@@ -2,15 +2,17 @@
 //!
 //! The registry knows files: it walks the component path, pairs every `.wasm` with the manifest the build left beside it,
 //! and refuses pairs that do not belong together. What a component really carries only its own `describe` can say, so
-//! the [`HandlerTable`] is filled by whoever called it; the registry never runs guest code and doesn't know wasmtime.
+//! the [`HandlerTable`] and the [`EventTable`] are filled by whoever called it; the registry never runs guest code and doesn't know wasmtime.
 //!
 //! Everything a person can get wrong here (a stale manifest, two packages with the same callable, a typing error in a
 //! template) is found when the host starts, not when a step runs.
 
+mod events;
 mod handlers;
 mod manifest;
 mod package;
 
+pub use events::{EventTable, Publisher, PublisherDescriptor, Subscriber, Subscription};
 pub use handlers::{Handler, HandlerDescriptor, HandlerTable};
 pub use manifest::{EngineInfo, Initialization, Manifest, SdkInfo};
 pub use package::{DEFAULT_NAMESPACE, Digest, Package, scan};
@@ -90,6 +92,23 @@ pub enum RegistryError {
         namespace: String,
         /// The callable both claim.
         callable: String,
+        /// Component that had it first.
+        first: PathBuf,
+        /// Component that came second.
+        second: PathBuf,
+    },
+    /// Two components claim one publisher of a namespace.
+    #[error(
+        "two components carry the publisher {publisher:?} of namespace {namespace:?}: {} and {}; rename one of the \
+         publishers, or take one component off the component path",
+        first.display(),
+        second.display()
+    )]
+    DuplicatePublisher {
+        /// The namespace.
+        namespace: String,
+        /// The name both claim.
+        publisher: String,
         /// Component that had it first.
         first: PathBuf,
         /// Component that came second.

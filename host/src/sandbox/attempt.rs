@@ -8,9 +8,9 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::tasker::handler::types;
-use super::contract::StepContext;
+use super::checkpoint::CheckpointSink;
 use super::imports::http::HttpRefusals;
-use super::imports::log::Log;
+use super::imports::log::{Identity, Log};
 use super::limits::{Limiter, Limits};
 use super::output::Tail;
 
@@ -22,8 +22,15 @@ pub(super) struct Attempt {
     pub(super) limiter: Limiter,
     pub(super) log: Log,
     pub(super) settings: Settings,
+    pub(super) start: Instant,
     pub(super) deadline: Instant,
     pub(super) cancellation: CancellationToken,
+    /// Where progress is stored; nowhere while the component describes itself or handles an event.
+    pub(super) checkpoints: Option<CheckpointSink>,
+    /// How often progress was stored.
+    pub(super) saves: u32,
+    /// Bytes of a checkpoint's parts, as of a result.
+    pub(super) result_bytes: usize,
     /// Calls of the `tasker:handler` imports.
     pub(super) host_calls: u32,
     pub(super) stdout: Tail,
@@ -35,23 +42,22 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// State of an attempt that begins at `start`.
-    pub(super) fn new(
-        context: &StepContext,
-        limits: &Limits,
-        settings: Settings,
-        cancellation: CancellationToken,
-        start: Instant,
-    ) -> Self {
+    /// State of a call that begins now. What only handlers have (a wish to stop, a place for progress) is added to it.
+    pub(super) fn new(identity: Identity, limits: &Limits, settings: Settings) -> Self {
+        let start = Instant::now();
         let (stdout, stderr) = (Tail::default(), Tail::default());
         // A context grants nothing that is not named here: no arguments, no environment, no directory, closed input.
         let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         Self {
             limiter: Limiter::new(limits.memory_bytes),
-            log: Log::new(context, limits),
+            log: Log::new(identity, limits),
             settings,
+            start,
             deadline: start + limits.deadline,
-            cancellation,
+            cancellation: CancellationToken::new(),
+            checkpoints: None,
+            saves: 0,
+            result_bytes: limits.result_bytes,
             host_calls: 0,
             stdout,
             stderr,

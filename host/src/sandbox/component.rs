@@ -6,11 +6,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance, InstancePre, Linker};
 
 use super::AttemptError;
 use super::attempt::{Attempt, Settings};
-use super::bindings::HandlerPre;
+use super::bindings::exports::tasker::handler::{handlers, publishers, subscribers};
 use super::cache::{CacheError, CompileCache};
 use super::failure::HostFailure;
 use super::residency::Residency;
@@ -19,18 +20,43 @@ use crate::registry::{Digest, Package};
 
 /// What every handler component exports.
 const EXPORT: &str = "tasker:handler/handlers@0.1.0";
+/// What one may export beside it.
+const PUBLISHERS: &str = "tasker:handler/publishers@0.1.0";
+const SUBSCRIBERS: &str = "tasker:handler/subscribers@0.1.0";
 
 /// A component that is ready to be called, any number of times, by any number of threads.
 pub struct Prepared {
     pub(super) name: String,
     pub(super) digest: Digest,
-    pub(super) pre: HandlerPre<Attempt>,
+    pub(super) pre: InstancePre<Attempt>,
+    pub(super) handlers: handlers::GuestIndices,
+    pub(super) publishers: Option<publishers::GuestIndices>,
+    pub(super) subscribers: Option<subscribers::GuestIndices>,
     pub(super) settings: Settings,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
 
+/// Everything a component exports, of one instance.
+pub(super) struct Guests {
+    pub(super) handlers: handlers::Guest,
+    pub(super) publishers: Option<publishers::Guest>,
+    pub(super) subscribers: Option<subscribers::Guest>,
+}
+
 impl Prepared {
+    /// Looks up everything, which also checks the types of everything.
+    pub(super) fn load(&self, store: &mut Store<Attempt>, instance: &Instance) -> wasmtime::Result<Guests> {
+        let in_export = |export| move |error: wasmtime::Error| error.context(format!("the export `{export}`"));
+        let publishers = self.publishers.as_ref().map(|guest| guest.load(&mut *store, instance)).transpose();
+        let subscribers = self.subscribers.as_ref().map(|guest| guest.load(&mut *store, instance)).transpose();
+        Ok(Guests {
+            publishers: publishers.map_err(in_export(PUBLISHERS))?,
+            subscribers: subscribers.map_err(in_export(SUBSCRIBERS))?,
+            handlers: self.handlers.load(&mut *store, instance).map_err(in_export(EXPORT))?,
+        })
+    }
+
     /// Name of the package.
     pub fn name(&self) -> &str {
         &self.name
@@ -103,10 +129,12 @@ pub enum ComponentError {
         exports: String,
     },
     /// The export has the right name and the wrong type.
-    #[error("{} exports `{EXPORT}` of another shape: {detail}; build it with this host's wit/", path.display())]
+    #[error("{} exports `{export}` of another shape: {detail}; build it with this host's wit/", path.display())]
     ExportMismatch {
         /// The component.
         path: PathBuf,
+        /// The interface.
+        export: &'static str,
         /// What differs.
         detail: String,
     },
@@ -163,14 +191,22 @@ pub(super) fn prepare(
             }
             other => other,
         })?;
-    check_exports(engine, &component, path)?;
+    let exports = exports(engine, &component);
+    check_exports(&exports, path)?;
     let linked = linker.instantiate_pre(&component);
     let pre = linked.map_err(|error| ComponentError::Import { path: path.clone(), detail: format!("{error:#}") })?;
-    let pre = HandlerPre::new(pre)
-        .map_err(|error| ComponentError::ExportMismatch { path: path.clone(), detail: format!("{error:#}") })?;
+    let mismatch = |export| {
+        move |error| ComponentError::ExportMismatch { path: path.clone(), export, detail: format!("{error:#}") }
+    };
+    let has = |export: &str| exports.iter().any(|name| name == export);
+    let publishers = has(PUBLISHERS).then(|| publishers::GuestIndices::new(&pre)).transpose();
+    let subscribers = has(SUBSCRIBERS).then(|| subscribers::GuestIndices::new(&pre)).transpose();
     Ok(Prepared {
         name: package.name.clone(),
         digest: package.digest,
+        handlers: handlers::GuestIndices::new(&pre).map_err(mismatch(EXPORT))?,
+        publishers: publishers.map_err(mismatch(PUBLISHERS))?,
+        subscribers: subscribers.map_err(mismatch(SUBSCRIBERS))?,
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
         source_maps: SourceMaps::new(package.source_map.clone()),
@@ -195,12 +231,23 @@ fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
     }
 }
 
-fn check_exports(engine: &Engine, component: &Component, path: &Path) -> Result<(), ComponentError> {
-    let ty = component.component_type();
-    let exports: Vec<_> = ty.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
-    if exports.iter().any(|name| name.trim_matches('`') == EXPORT) {
-        return Ok(());
+fn exports(engine: &Engine, component: &Component) -> Vec<String> {
+    component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Optional interfaces of another version are refused too: passed over, their publishers would be missed only when an
+/// event is.
+fn check_exports(exports: &[String], path: &Path) -> Result<(), ComponentError> {
+    let wrong_version = |expected: &'static str| {
+        let (name, _) = expected.split_once('@')?;
+        let found = exports.iter().find(|export| export.split('@').next() == Some(name) && *export != expected)?;
+        let detail = format!("it has the version `{found}`");
+        Some(ComponentError::ExportMismatch { path: path.to_owned(), export: expected, detail })
+    };
+    if !exports.iter().any(|name| name == EXPORT) {
+        let exports: Vec<_> = exports.iter().map(|name| format!("`{name}`")).collect();
+        let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        return Err(ComponentError::MissingExport { path: path.to_owned(), exports });
     }
-    let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-    Err(ComponentError::MissingExport { path: path.to_owned(), exports })
+    [PUBLISHERS, SUBSCRIBERS].into_iter().find_map(wrong_version).map_or(Ok(()), Err)
 }

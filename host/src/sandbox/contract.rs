@@ -4,10 +4,10 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::bindings::exports::tasker::handler::handlers as wit;
 use super::bindings::tasker::handler::types;
+use super::checkpoint::CheckpointSink;
 use super::limits::{Limits, Usage};
-use crate::registry::HandlerDescriptor;
+use crate::store::Checkpoint;
 
 /// How the template addresses the handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Invocation {
     pub limits: Limits,
     /// What `execution.cancellation-requested` shows. It only asks: to stop an attempt at once, drop its future.
     pub cancellation: CancellationToken,
+    /// Where `execution.save-checkpoint` stores; without one it answers an error.
+    pub checkpoints: Option<CheckpointSink>,
 }
 
 /// An attempt that ran, however it ended.
@@ -66,6 +68,8 @@ pub enum StepOutcome {
     Success(Success),
     /// The handler says that it failed.
     Failure(Failure),
+    /// The step is not done: it runs on from here. The parts are JSON that `jsonb` can hold.
+    Checkpoint(Checkpoint),
 }
 
 /// A result to store.
@@ -150,34 +154,7 @@ pub enum DispatchError {
     InvalidContext(String),
 }
 
-/// What a component says of itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ComponentInfo {
-    /// The guest SDK.
-    pub sdk: Sdk,
-    /// Every handler in the component.
-    pub handlers: Vec<HandlerDescriptor>,
-}
-
-/// The guest SDK of a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sdk {
-    /// e.g. `@tasker-wasm/guest`
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// e.g. `typescript`, `rust`
-    pub language: String,
-}
-
 impl StepContext {
-    /// Stands for a step while a component describes itself, so that its log records say who wrote them.
-    pub(super) fn of_description(component: &str) -> Self {
-        let handler = HandlerRef { callable: component.to_owned(), method: None, resolver: None };
-        let (task_uuid, step_uuid, correlation_id) = (Uuid::nil(), Uuid::nil(), Uuid::nil());
-        Self { task_uuid, step_uuid, correlation_id, handler, attempts: 0, max_attempts: 1, event: "{}".to_owned() }
-    }
-
     /// The context as the guest gets it. `time_budget_ms` is the attempt's whole deadline, instantiation included.
     pub(super) fn into_wit(self, time_budget_ms: u32) -> types::StepContext {
         types::StepContext {
@@ -219,28 +196,5 @@ impl From<types::DispatchError> for DispatchError {
             types::DispatchError::HandlerInitFailed(detail) => Self::HandlerInitFailed(detail),
             types::DispatchError::InvalidContext(detail) => Self::InvalidContext(detail),
         }
-    }
-}
-
-impl TryFrom<wit::ComponentInfo> for ComponentInfo {
-    type Error = String;
-
-    fn try_from(info: wit::ComponentInfo) -> Result<Self, String> {
-        let handlers = info
-            .handlers
-            .into_iter()
-            .map(|handler| {
-                let config_schema = handler.config_schema.as_deref().map(serde_json::from_str).transpose();
-                Ok(HandlerDescriptor {
-                    config_schema: config_schema
-                        .map_err(|error| format!("config-schema of {:?} is not JSON: {error}", handler.name))?,
-                    name: handler.name,
-                    version: handler.version,
-                    capabilities: handler.capabilities,
-                    methods: handler.methods,
-                })
-            })
-            .collect::<Result<_, String>>()?;
-        Ok(Self { sdk: Sdk { name: info.sdk.name, version: info.sdk.version, language: info.sdk.language }, handlers })
     }
 }

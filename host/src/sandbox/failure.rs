@@ -76,7 +76,7 @@ pub enum AttemptError {
          or raise the result limit"
     )]
     ResultTooLarge {
-        /// `result`, `metadata` or `data in one call`.
+        /// `result`, `metadata`, `cursor`, `payload` and the like, or `data in one call`.
         what: &'static str,
         /// Bytes it may hand over.
         limit: usize,
@@ -84,7 +84,7 @@ pub enum AttemptError {
     /// It returned something that is not JSON, or that cannot be stored. Not retryable.
     #[error("the handler's {what} {detail}; the guest SDK makes it with JSON.stringify, so return plain data")]
     InvalidResult {
-        /// `result` or `metadata`.
+        /// `result`, `metadata`, `cursor`, `payload` and the like.
         what: &'static str,
         /// What is wrong with it.
         detail: String,

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 use wasmtime::Store;
+use wasmtime::component::Instance;
 
+use super::accept::{self, shown};
 use super::attempt::Attempt;
-use super::bindings::{Handler, tasker::handler::types};
+use super::bindings::tasker::handler::types;
+use super::checkpoint;
 use super::component::Prepared;
-use super::contract::{AttemptReport, DispatchError, Failure, Invocation, StepContext, StepOutcome, Success};
+use super::contract::{AttemptReport, DispatchError, Failure, Invocation, StepOutcome, Success};
 use super::engine::FUEL_YIELD_INTERVAL;
 use super::failure::{AttemptError, HostFailure, Phase, classify, handover_bytes, memory_limit_exceeded};
-use super::json::{storable, storable_object};
 use super::limits::{Limits, Usage};
-use super::output::clean;
 use super::residency::thread_faults;
 
 /// Characters of a failure's message that are kept; the rest of a longer one says nothing more.
@@ -30,43 +31,36 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
     if invocation.cancellation.is_cancelled() {
         return Err(HostFailure::Cancelled);
     }
-    let Invocation { context, limits, cancellation } = invocation;
+    let Invocation { context, limits, cancellation, checkpoints } = invocation;
     let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
-    let start = Instant::now();
-    let attempt = Attempt::new(&context, &limits, prepared.settings.clone(), cancellation, start);
+    let mut attempt = Attempt::new((&context).into(), &limits, prepared.settings.clone());
+    (attempt.cancellation, attempt.checkpoints) = (cancellation, checkpoints);
     let context = context.into_wit(budget);
 
-    let ran = run(prepared, &limits, attempt, start, async |handler, store| {
-        handler.tasker_handler_handlers().call_handle(store, &context).await
-    })
+    let handlers = &prepared.handlers;
+    let ran = run(
+        prepared,
+        &limits,
+        attempt,
+        |store, instance| handlers.load(store, instance),
+        async |guest, store| guest.call_handle(store, &context).await,
+    )
     .await?;
 
     let outcome = ran.outcome.and_then(|returned| match returned {
         Ok(types::StepOutcome::Success(success)) => accept_success(success, &limits),
         Ok(types::StepOutcome::Failure(failure)) => accept_failure(failure, prepared, &limits, &ran.after),
+        Ok(types::StepOutcome::Checkpoint(progress)) => {
+            Ok(StepOutcome::Checkpoint(checkpoint::accept(progress, limits.result_bytes)?))
+        }
         Err(error) => Err(DispatchError::from(error).into()),
     });
     Ok(AttemptReport { outcome, usage: ran.usage })
 }
 
-/// Asks the component what it carries.
-pub(super) async fn describe(
-    prepared: &Prepared,
-    limits: &Limits,
-) -> Result<Result<super::bindings::exports::tasker::handler::handlers::ComponentInfo, AttemptError>, HostFailure> {
-    let start = Instant::now();
-    let context = StepContext::of_description(&prepared.name);
-    let attempt = Attempt::new(&context, limits, prepared.settings.clone(), Default::default(), start);
-    let ran = run(prepared, limits, attempt, start, async |handler, store| {
-        handler.tasker_handler_handlers().call_describe(store).await
-    })
-    .await?;
-    Ok(ran.outcome)
-}
-
 /// How a call ended.
-struct Ran<T> {
-    outcome: Result<T, AttemptError>,
+pub(super) struct Ran<T> {
+    pub(super) outcome: Result<T, AttemptError>,
     usage: Usage,
     after: After,
 }
@@ -79,14 +73,15 @@ struct After {
     refused_http: Option<String>,
 }
 
-/// Instantiates, calls, measures, and names what went wrong.
-async fn run<T>(
+/// Instantiates, looks up what is to be called, calls, measures, and names what went wrong.
+pub(super) async fn run<Guest, T>(
     prepared: &Prepared,
     limits: &Limits,
     attempt: Attempt,
-    start: Instant,
-    call: impl AsyncFnOnce(&Handler, &mut Store<Attempt>) -> wasmtime::Result<T>,
+    load: impl FnOnce(&mut Store<Attempt>, &Instance) -> wasmtime::Result<Guest>,
+    call: impl AsyncFnOnce(&Guest, &mut Store<Attempt>) -> wasmtime::Result<T>,
 ) -> Result<Ran<T>, HostFailure> {
+    let start = attempt.start;
     // Meaningless if the attempt moves to another thread, and then only a look too many or too few.
     let faults = thread_faults();
     let mut store = Store::new(prepared.pre.engine(), attempt);
@@ -97,9 +92,10 @@ async fn run<T>(
 
     let mut called = None;
     let attempted = tokio::time::timeout(limits.deadline, async {
-        let handler = prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;
+        let instance = prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;
+        let guest = load(&mut store, &instance).map_err(|error| (Phase::Instantiate, error))?;
         called = Some(Instant::now());
-        call(&handler, &mut store).await.map_err(|error| (Phase::Call, error))
+        call(&guest, &mut store).await.map_err(|error| (Phase::Call, error))
     })
     .await;
     let returned = Instant::now();
@@ -145,11 +141,9 @@ fn report(attempt: &Attempt, refused_http: Option<&str>) {
 }
 
 fn accept_success(success: types::Success, limits: &Limits) -> Result<StepOutcome, AttemptError> {
-    let result = bounded("result", success.result, limits)?;
-    let metadata = bounded("metadata", success.metadata, limits)?;
     Ok(StepOutcome::Success(Success {
-        result: storable(result).map_err(|detail| AttemptError::InvalidResult { what: "result", detail })?,
-        metadata: storable_object(metadata).map_err(invalid_metadata)?,
+        result: accept::json("result", success.result, limits.result_bytes)?,
+        metadata: accept::object("metadata", success.metadata, limits.result_bytes)?,
     }))
 }
 
@@ -166,7 +160,6 @@ fn accept_failure(
     {
         return Err(error.clone());
     }
-    let metadata = bounded("metadata", failure.metadata, limits)?;
     let mut message = shown(&failure.message, MESSAGE);
     if let Some(reason) = &after.refused_http {
         message.push_str(&format!(" ({reason})"));
@@ -180,30 +173,9 @@ fn accept_failure(
         error_type: error_type.into(),
         error_code: failure.error_code.map(|code| shown(&code, FRAME)),
         retryable: failure.retryable,
-        metadata: storable_object(metadata).map_err(invalid_metadata)?,
+        metadata: accept::object("metadata", failure.metadata, limits.result_bytes)?,
         backtrace: prepared
             .source_maps
             .map(failure.backtrace.iter().take(FRAMES).map(|frame| shown(frame, FRAME)).collect()),
     }))
-}
-
-fn bounded(what: &'static str, text: String, limits: &Limits) -> Result<String, AttemptError> {
-    if text.len() > limits.result_bytes {
-        return Err(AttemptError::ResultTooLarge { what, limit: limits.result_bytes });
-    }
-    Ok(text)
-}
-
-fn invalid_metadata(detail: String) -> AttemptError {
-    AttemptError::InvalidResult { what: "metadata", detail }
-}
-
-/// Text of a guest, cleaned and cut to so many bytes at a character's end.
-fn shown(text: &str, bytes: usize) -> String {
-    let end = text.floor_char_boundary(bytes);
-    let mut shown = clean(&text[..end]);
-    if end < text.len() {
-        shown.push('…');
-    }
-    shown
 }

@@ -16,6 +16,11 @@ const MAX_NUMBER: usize = 1_000;
 /// Greatest magnitude of a number's exponent. Doubles need 324, `jsonb` takes 16,383 below zero and more above.
 const MAX_EXPONENT: u32 = 400;
 
+/// Why `jsonb` cannot hold a value, if it cannot.
+pub fn unstorable(value: &RawValue) -> Option<String> {
+    check(value.get().as_bytes()).err()
+}
+
 /// Takes text that is JSON and can be stored.
 ///
 /// # Errors

@@ -12,6 +12,7 @@
 //! Fuel and time are both needed: fuel is the same on every machine and for every run of the same input, and says
 //! nothing of a guest that waits; time bounds the waiting, and says nothing fair of a guest on a busy machine.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
@@ -74,6 +75,18 @@ pub struct Usage {
     pub total: Duration,
     /// Calls of `log`, `execution` and `config`, and outbound HTTP requests.
     pub host_calls: u32,
+}
+
+/// Two calls of one attempt: the greater peak, the sum of all else.
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.fuel = self.fuel.saturating_add(other.fuel);
+        self.peak_memory_bytes = self.peak_memory_bytes.max(other.peak_memory_bytes);
+        self.instantiate += other.instantiate;
+        self.guest += other.guest;
+        self.total += other.total;
+        self.host_calls = self.host_calls.saturating_add(other.host_calls);
+    }
 }
 
 /// Grants growth up to the limits and remembers the peak and what it denied.

@@ -13,12 +13,16 @@
 //!
 //! A [`HostFailure`] is never the step's fault; an [`AttemptError`] is never the host's.
 
+mod accept;
 mod attempt;
 mod bindings;
 mod cache;
+mod checkpoint;
 mod component;
 mod contract;
+mod describe;
 mod engine;
+mod events;
 mod failure;
 mod imports;
 mod invoke;
@@ -28,16 +32,19 @@ mod output;
 mod residency;
 mod source_maps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use cache::CacheError;
+pub use checkpoint::CheckpointSink;
 pub use component::{ComponentError, Prepared};
 pub use contract::{
-    AttemptReport, ComponentInfo, DispatchError, ErrorType, Failure, HandlerRef, Invocation, Sdk, StepContext,
-    StepOutcome, Success,
+    AttemptReport, DispatchError, ErrorType, Failure, HandlerRef, Invocation, StepContext, StepOutcome, Success,
 };
+pub use describe::{ComponentInfo, Sdk};
 pub use engine::{ResetStrategy, SandboxFacts};
+pub use events::{EventCall, EventCallError, Publication, PublishRequest};
 pub use failure::{AttemptError, HostFailure};
+pub use json::unstorable;
 pub use limits::{Limits, Usage};
 
 use std::path::PathBuf;
@@ -137,15 +144,13 @@ impl Sandbox {
         }
     }
 
-    /// Asks a component which handlers it carries.
+    /// Asks a component which handlers, publishers and subscriptions it carries.
     ///
     /// # Errors
     ///
     /// [`ComponentError`] when it cannot say, or says nonsense.
     pub async fn describe(&self, prepared: &Prepared) -> Result<ComponentInfo, ComponentError> {
-        let described = invoke::describe(prepared, &self.clamped(Limits::default())).await?;
-        let info = described.map_err(|source| ComponentError::Describe { name: prepared.name.clone(), source })?;
-        info.try_into().map_err(|detail| ComponentError::Description { name: prepared.name.clone(), detail })
+        describe::describe(prepared, &self.clamped(Limits::default())).await
     }
 
     /// Runs one attempt. To stop it at once, drop the future.
@@ -157,6 +162,56 @@ impl Sandbox {
     pub async fn invoke(&self, prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
         let limits = self.clamped(invocation.limits);
         invoke::handle(prepared, Invocation { limits, ..invocation }).await
+    }
+
+    /// Asks a publisher of the component what an event says; `None` when it decides that there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`EventCallError`]; the step is as it was.
+    pub async fn prepare_event(
+        &self,
+        prepared: &Prepared,
+        call: &EventCall,
+        request: &PublishRequest,
+    ) -> Result<Option<Publication>, EventCallError> {
+        events::prepare(prepared, &self.clamped_call(call), request).await
+    }
+
+    /// Tells a publisher that its event left, or why it did not.
+    ///
+    /// # Errors
+    ///
+    /// [`EventCallError`]; the event is as it was.
+    pub async fn published(
+        &self,
+        prepared: &Prepared,
+        call: &EventCall,
+        request: &PublishRequest,
+        publication: &Publication,
+        failure: Option<&str>,
+    ) -> Result<(), EventCallError> {
+        events::published(prepared, &self.clamped_call(call), request, publication, failure).await
+    }
+
+    /// Delivers an event to a subscriber of the component. `event` is the text of a JSON object, as
+    /// `wit/subscribers.wit` describes it.
+    ///
+    /// # Errors
+    ///
+    /// [`EventCallError`]; the subscriber did not take the event.
+    pub async fn on_event(
+        &self,
+        prepared: &Prepared,
+        call: &EventCall,
+        subscriber: &str,
+        event: String,
+    ) -> Result<(), EventCallError> {
+        events::on_event(prepared, &self.clamped_call(call), subscriber, event).await
+    }
+
+    fn clamped_call(&self, call: &EventCall) -> EventCall {
+        EventCall { limits: self.clamped(call.limits.clone()), ..call.clone() }
     }
 
     /// No attempt may have more memory than a slot: the pool would refuse the rest, and nobody could tell why.

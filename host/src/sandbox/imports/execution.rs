@@ -1,9 +1,18 @@
-//! `tasker:handler/execution`: how much longer the call may run.
+//! `tasker:handler/execution`: how much longer the call may run, and progress that outlives it.
+//!
+//! Storing progress waits for the database, and that time counts against the deadline: a guest that stores without end
+//! is stopped as one that computes without end is. How often one call may store is bounded too, because each time leaves
+//! a row.
 
 use std::time::Instant;
 
 use crate::sandbox::attempt::Attempt;
 use crate::sandbox::bindings::tasker::handler::execution;
+use crate::sandbox::bindings::tasker::handler::types::CheckpointYield;
+use crate::sandbox::checkpoint;
+
+/// Checkpoints one call may store.
+const SAVES: u32 = 1_000;
 
 impl execution::Host for Attempt {
     fn remaining_ms(&mut self) -> u32 {
@@ -15,5 +24,16 @@ impl execution::Host for Attempt {
     fn cancellation_requested(&mut self) -> bool {
         self.host_calls += 1;
         self.cancellation.is_cancelled()
+    }
+
+    async fn save_checkpoint(&mut self, progress: CheckpointYield) -> Result<(), String> {
+        self.host_calls += 1;
+        let sink = self.checkpoints.clone().ok_or("progress can be stored only while a step runs")?;
+        if self.saves == SAVES {
+            return Err(format!("this call has stored progress {SAVES} times; store it less often"));
+        }
+        self.saves += 1;
+        let checkpoint = checkpoint::accept(progress, self.result_bytes).map_err(|error| error.to_string())?;
+        sink.save(checkpoint).await
     }
 }

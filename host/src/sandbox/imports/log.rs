@@ -16,13 +16,34 @@ use crate::sandbox::output::clean;
 pub(in crate::sandbox) const TARGET: &str = "handler";
 
 /// Names the attempt in every record.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Identity {
-    task_uuid: Uuid,
-    step_uuid: Uuid,
-    correlation_id: Uuid,
-    handler: String,
-    attempt: u32,
+    pub(in crate::sandbox) task_uuid: Uuid,
+    pub(in crate::sandbox) step_uuid: Uuid,
+    pub(in crate::sandbox) correlation_id: Uuid,
+    /// The handler's callable, or the name of what else runs.
+    pub(in crate::sandbox) handler: String,
+    pub(in crate::sandbox) attempt: u32,
+}
+
+impl Identity {
+    /// Stands for a step while a component describes itself.
+    pub(in crate::sandbox) fn of_component(name: &str) -> Self {
+        let nil = Uuid::nil();
+        Self { task_uuid: nil, step_uuid: nil, correlation_id: nil, handler: name.to_owned(), attempt: 0 }
+    }
+}
+
+impl From<&StepContext> for Identity {
+    fn from(context: &StepContext) -> Self {
+        Self {
+            task_uuid: context.task_uuid,
+            step_uuid: context.step_uuid,
+            correlation_id: context.correlation_id,
+            handler: context.handler.callable.clone(),
+            attempt: context.attempts,
+        }
+    }
 }
 
 /// An attempt's log: who writes, and how much more it may write.
@@ -58,19 +79,8 @@ macro_rules! event {
 }
 
 impl Log {
-    pub(in crate::sandbox) fn new(context: &StepContext, limits: &Limits) -> Self {
-        Self {
-            identity: Identity {
-                task_uuid: context.task_uuid,
-                step_uuid: context.step_uuid,
-                correlation_id: context.correlation_id,
-                handler: context.handler.callable.clone(),
-                attempt: context.attempts,
-            },
-            lines_left: limits.log_lines,
-            bytes_left: limits.log_bytes,
-            suppressed: 0,
-        }
+    pub(in crate::sandbox) fn new(identity: Identity, limits: &Limits) -> Self {
+        Self { identity, lines_left: limits.log_lines, bytes_left: limits.log_bytes, suppressed: 0 }
     }
 
     /// A record of the handler's.
@@ -151,7 +161,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::sandbox::contract::HandlerRef;
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -173,17 +182,15 @@ mod tests {
         let writer = captured.clone();
         let subscriber =
             tracing_subscriber::fmt().json().with_max_level(Level::TRACE).with_writer(move || writer.clone());
-        let context = StepContext {
+        let identity = Identity {
             task_uuid: Uuid::from_u128(1),
             step_uuid: Uuid::from_u128(2),
             correlation_id: Uuid::from_u128(3),
-            handler: HandlerRef { callable: "Add".into(), method: None, resolver: None },
-            attempts: 1,
-            max_attempts: 3,
-            event: "{}".into(),
+            handler: "Add".into(),
+            attempt: 1,
         };
         tracing::subscriber::with_default(subscriber.finish(), || {
-            let mut log = Log::new(&context, limits);
+            let mut log = Log::new(identity, limits);
             write(&mut log);
             log.finish();
         });

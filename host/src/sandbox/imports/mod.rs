@@ -3,7 +3,7 @@
 //! | interface | what the guest gets |
 //! |---|---|
 //! | `tasker:handler/log` | records in the host's tracing, bounded |
-//! | `tasker:handler/execution` | time left, and whether to wind down |
+//! | `tasker:handler/execution` | time left, whether to wind down, and progress that is stored |
 //! | `tasker:handler/config` | the package's settings |
 //! | `wasi:io`, `wasi:clocks`, `wasi:random` | as they are: JavaScript has timers, dates and random numbers |
 //! | `wasi:cli` | no arguments, no environment, closed input, output of which the end is kept |
@@ -24,11 +24,11 @@ use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
 use wasmtime_wasi::random::WasiRandom;
 
 use super::attempt::Attempt;
-use super::bindings::Handler;
+use super::bindings::FullHandler;
 
 /// Links everything a component may import.
 pub(super) fn link(linker: &mut Linker<Attempt>) -> wasmtime::Result<()> {
-    Handler::add_to_linker::<_, HasSelf<_>>(linker, |attempt| attempt)?;
+    FullHandler::add_to_linker::<_, HasSelf<_>>(linker, |attempt| attempt)?;
 
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
     random::insecure::add_to_linker::<_, WasiRandom>(linker, |attempt| attempt.ctx().ctx.random())?;

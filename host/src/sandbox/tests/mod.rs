@@ -1,5 +1,8 @@
 //! The sandbox against hand-written components: what it must survive, and what it must say.
 
+mod checkpoints;
+mod events;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use uuid::Uuid;
 use super::*;
 
 /// A guest that succeeds with `{}`.
-const FLOOR: &str = include_str!("../../../tests/guests/floor.wat");
+const FLOOR: &str = include_str!("../../../../tests/guests/floor.wat");
 
 /// The floor guest with another body of its `handle` function.
 fn guest(handle: &str) -> String {
@@ -25,43 +28,57 @@ fn handling(body: &str) -> String {
 
 /// A guest that succeeds with this text as its result.
 fn returning(result: &str) -> String {
-    let bytes: String = result.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let length = result.len();
     guest(&format!(
-        r#"(data (i32.const 8192) "{bytes}")
+        r#"{}
            (func $handle (export "handle") (param $context i32) (result i32)
-             (i32.store (i32.const 264) (i32.const 8192))
-             (i32.store (i32.const 268) (i32.const {length}))
-             (i32.const 256))"#
+             (i32.store (i32.const 272) (i32.const 8192))
+             (i32.store (i32.const 276) (i32.const {length}))
+             (i32.const 256))"#,
+        data(8192, result),
     ))
+}
+
+/// A data segment that holds this text.
+fn data(at: u32, text: &str) -> String {
+    let bytes: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    format!(r#"(data (i32.const {at}) "{bytes}")"#)
+}
+
+/// The floor guest with publishers and subscribers; `events.wat` says what they do.
+pub(crate) fn with_events() -> String {
+    let export = r#"  (export "tasker:handler/handlers@0.1.0" (instance $handlers)))"#;
+    let (before, after) = FLOOR.split_once(export).unwrap();
+    assert!(after.trim().is_empty());
+    format!("{before}{}{export}", include_str!("events.wat"))
 }
 
 const SPIN: &str = "(loop $again (br $again)) unreachable";
 
-struct Bench {
+pub(crate) struct Bench {
     directory: tempfile::TempDir,
-    sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_slots(4)
     }
 
-    fn with_slots(max_concurrent: u32) -> Self {
+    pub(crate) fn with_slots(max_concurrent: u32) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
         let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20 };
         Self { sandbox: Sandbox::new(&settings).unwrap(), directory }
     }
 
-    fn package(&self, bytes: &[u8]) -> Package {
+    pub(crate) fn package(&self, bytes: &[u8]) -> Package {
         let path = self.directory.path().join("guest.wasm");
         std::fs::write(&path, bytes).unwrap();
         Package::load(&path).unwrap()
     }
 
-    async fn prepare(&self, wat: &str) -> Result<Arc<Prepared>, ComponentError> {
+    pub(crate) async fn prepare(&self, wat: &str) -> Result<Arc<Prepared>, ComponentError> {
         let bytes = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"));
         self.sandbox.prepare(&self.package(&bytes)).await
     }
@@ -91,7 +108,7 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 3,
         event: "{}".into(),
     };
-    Invocation { context, limits, cancellation: CancellationToken::new() }
+    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
 }
 
 #[tokio::test]
@@ -162,7 +179,7 @@ async fn an_endless_loop_runs_out_of_fuel() {
 
 #[tokio::test]
 async fn an_endless_loop_with_fuel_left_meets_the_deadline_and_does_not_hold_its_thread() {
-    let limits = Limits { fuel: u64::MAX, deadline: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { fuel: u64::MAX, deadline: Duration::from_millis(500), ..Limits::default() };
     let bench = Bench::new();
     let prepared = bench.prepare(&handling(SPIN)).await.unwrap();
     // One thread runs both: the heartbeat only gets its turn when the guest yields.
@@ -182,7 +199,7 @@ async fn an_endless_loop_with_fuel_left_meets_the_deadline_and_does_not_hold_its
     assert!(heartbeat.is_finished());
     let error = report.outcome.unwrap_err();
     assert_eq!((error.error_type(), error.retryable()), ("timeout", true));
-    assert!(report.usage.fuel > 0 && report.usage.guest >= Duration::from_millis(40), "{:?}", report.usage);
+    assert!(report.usage.fuel > 0 && report.usage.guest >= Duration::from_millis(400), "{:?}", report.usage);
 }
 
 #[tokio::test]
@@ -254,7 +271,7 @@ async fn a_result_beyond_its_limit_is_refused() {
 async fn a_result_of_megabytes_is_not_even_copied() {
     let huge = handling(
         "(drop (memory.grow (i32.const 128)))
-         (i32.store (i32.const 268) (i32.const 8000000))
+         (i32.store (i32.const 276) (i32.const 8000000))
          (i32.const 256)",
     );
 
@@ -274,7 +291,7 @@ async fn a_result_outside_the_guests_memory_is_a_crash() {
 async fn a_callable_the_component_does_not_know_is_a_dispatch_error() {
     // err(handler-not-found("floor"))
     let refusing = guest(
-        r#"(data (i32.const 512) "\01\00\00\00\00\00\00\00\10\00\00\00\05\00\00\00")
+        r#"(data (i32.const 512) "\01\00\00\00\00\00\00\00\00\00\00\00\10\00\00\00\05\00\00\00")
            (func $handle (export "handle") (param $context i32) (result i32) (i32.const 512))"#,
     );
 

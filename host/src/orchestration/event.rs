@@ -34,6 +34,7 @@ struct WorkflowStep<'a> {
     attempts: u32,
     max_attempts: u32,
     inputs: &'a RawValue,
+    checkpoint: Option<&'a RawValue>,
     created_at: chrono::DateTime<chrono::Utc>,
 }
 
@@ -74,7 +75,8 @@ pub fn definition(step: &StepDefinition) -> Result<Box<RawValue>, serde_json::Er
     })
 }
 
-/// What the guest is called with.
+/// What the guest is called with. `template_step` is the step of the template that `step` was made from, `definition` what
+/// [`definition`] made of it; for a batch worker its name is the pattern's, and the step's own is another.
 pub fn context(
     step: &ClaimedStep,
     template_step: &StepDefinition,
@@ -95,6 +97,7 @@ pub fn context(
             attempts,
             max_attempts: step.max_attempts.unsigned_abs(),
             inputs: &step.inputs,
+            checkpoint: step.checkpoint.as_deref(),
             created_at: step.created_at,
         },
         step_definition: definition,
@@ -113,4 +116,60 @@ pub fn context(
         max_attempts: step.max_attempts.unsigned_abs(),
         event,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::store::Lease;
+
+    fn raw(value: &Json) -> Box<RawValue> {
+        serde_json::value::to_raw_value(value).unwrap()
+    }
+
+    fn event_of(checkpoint: Option<Json>) -> Json {
+        let pattern = json!({"name": "work", "type": "batch_worker", "handler": {"callable": "Work", "method": "run"}});
+        let pattern: StepDefinition = serde_json::from_value(pattern).unwrap();
+        let step = ClaimedStep {
+            lease: Lease { namespace: "n".into(), message_id: 1, step_uuid: Uuid::now_v7(), claim: 1 },
+            task_uuid: Uuid::now_v7(),
+            template_uuid: Uuid::now_v7(),
+            correlation_id: Uuid::now_v7(),
+            name: "work_001".into(),
+            template_step: Some("work".into()),
+            attempts: 2,
+            max_attempts: 3,
+            lapses: 0,
+            retryable: true,
+            task: raw(&json!({"context": {"order": 7}})),
+            inputs: raw(&json!({"cursor": {"batch_id": "001"}})),
+            checkpoint: checkpoint.as_ref().map(raw),
+            dependency_results: raw(&json!({})),
+            enqueued_at: chrono::Utc::now(),
+            created_at: chrono::Utc::now(),
+        };
+        let context = context(&step, &pattern, &definition(&pattern).unwrap()).unwrap();
+        assert_eq!((context.handler.callable.as_str(), context.attempts), ("Work", 1));
+        serde_json::from_str(&context.event).unwrap()
+    }
+
+    #[test]
+    fn a_batch_worker_goes_by_its_own_name_and_its_definition_by_the_pattern_s() {
+        let event = event_of(None);
+        assert_eq!(
+            (&event["workflowStep"]["name"], &event["stepDefinition"]["name"]),
+            (&json!("work_001"), &json!("work"))
+        );
+        assert_eq!(event["workflowStep"]["inputs"]["cursor"]["batch_id"], "001");
+        assert_eq!(event["workflowStep"]["attempts"], 1, "attempts before this one");
+        assert_eq!(event["workflowStep"].get("checkpoint"), Some(&Json::Null));
+    }
+
+    #[test]
+    fn a_checkpoint_is_handed_on_as_it_was_stored() {
+        let checkpoint = json!({"cursor": [7, null], "items_processed": 40, "accumulated_results": {"sum": 1.5}});
+        assert_eq!(event_of(Some(checkpoint.clone()))["workflowStep"]["checkpoint"], checkpoint);
+    }
 }

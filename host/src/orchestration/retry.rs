@@ -1,6 +1,7 @@
 //! Whether a failed attempt runs again, and when.
 //!
-//! The template's backoff is honoured to the millisecond. Jitter is drawn from the step's own random identifier rather
+//! The template's backoff is honoured to the millisecond; a handler that was told when to come back knows better, and its
+//! wait replaces the computed one. Jitter is drawn from the step's own random identifier rather
 //! than from a generator: retries of different steps spread, and the same attempt always waits equally long.
 
 use std::time::Duration;
@@ -23,16 +24,21 @@ pub struct BackoffDefaults {
 /// The delay before the next attempt, or `None` when the step has failed for good.
 ///
 /// `spent` counts attempts including the one that just failed; `wants_retry` is the verdict of the handler or, when no
-/// handler answered, of the host.
+/// handler answered, of the host. `requested` is the wait the handler asked for: it is not varied, and only the settings
+/// bound it.
 pub fn next_attempt(
     policy: &Retry,
     defaults: &BackoffDefaults,
     step: Uuid,
     spent: u32,
     wants_retry: bool,
+    requested: Option<Duration>,
 ) -> Option<Duration> {
     if !wants_retry || !policy.retryable || spent >= policy.max_attempts {
         return None;
+    }
+    if let Some(requested) = requested {
+        return Some(requested.min(defaults.cap));
     }
     let base = policy.backoff_base_ms.map_or(defaults.base, Duration::from_millis);
     let cap = policy.max_backoff_ms.map_or(defaults.cap, Duration::from_millis).min(defaults.cap);
@@ -76,7 +82,7 @@ mod tests {
 
     fn delays(backoff: Backoff) -> Vec<u128> {
         (1..=6)
-            .map(|spent| next_attempt(&policy(backoff), &CALM, Uuid::now_v7(), spent, true).unwrap().as_millis())
+            .map(|spent| next_attempt(&policy(backoff), &CALM, Uuid::now_v7(), spent, true, None).unwrap().as_millis())
             .collect()
     }
 
@@ -89,22 +95,36 @@ mod tests {
     }
 
     #[test]
+    fn a_requested_wait_replaces_the_computed_one_up_to_the_cap_of_the_settings() {
+        let jittery = BackoffDefaults { jitter: 0.15, ..CALM };
+        let after = |seconds| {
+            let requested = Some(Duration::from_secs(seconds));
+            next_attempt(&policy(Backoff::Exponential), &jittery, Uuid::now_v7(), 1, true, requested)
+        };
+        assert_eq!(after(7), Some(Duration::from_secs(7)), "neither varied nor bounded by the template's own cap");
+        assert_eq!(after(86_400), Some(jittery.cap));
+        let spent = next_attempt(&policy(Backoff::None), &CALM, Uuid::now_v7(), 10, true, Some(Duration::ZERO));
+        assert_eq!(spent, None, "it grants no attempt");
+    }
+
+    #[test]
     fn no_attempt_is_granted_beyond_the_last_or_against_a_verdict() {
         let step = Uuid::now_v7();
         let linear = policy(Backoff::Linear);
-        assert!(next_attempt(&linear, &CALM, step, 9, true).is_some());
-        assert!(next_attempt(&linear, &CALM, step, 10, true).is_none());
-        assert!(next_attempt(&linear, &CALM, step, 1, false).is_none());
+        assert!(next_attempt(&linear, &CALM, step, 9, true, None).is_some());
+        assert!(next_attempt(&linear, &CALM, step, 10, true, None).is_none());
+        assert!(next_attempt(&linear, &CALM, step, 1, false, None).is_none());
         let never = Retry { retryable: false, ..linear };
-        assert!(next_attempt(&never, &CALM, step, 1, true).is_none());
+        assert!(next_attempt(&never, &CALM, step, 1, true, None).is_none());
     }
 
     #[test]
     fn jitter_stays_within_its_share_and_differs_between_steps() {
         let jittery = BackoffDefaults { jitter: 0.15, ..CALM };
         let linear = policy(Backoff::Linear);
-        let drawn: Vec<_> =
-            (0..100).map(|_| next_attempt(&linear, &jittery, Uuid::now_v7(), 5, true).unwrap().as_secs_f64()).collect();
+        let drawn: Vec<_> = (0..100)
+            .map(|_| next_attempt(&linear, &jittery, Uuid::now_v7(), 5, true, None).unwrap().as_secs_f64())
+            .collect();
         assert!(drawn.iter().all(|d| (0.425..=0.575).contains(d)), "{drawn:?}");
         assert!(drawn.iter().any(|d| *d < 0.47) && drawn.iter().any(|d| *d > 0.53), "{drawn:?}");
     }
@@ -112,7 +132,7 @@ mod tests {
     #[test]
     fn hundreds_of_attempts_do_not_overflow() {
         let patient = Retry { max_attempts: u32::MAX, ..policy(Backoff::Exponential) };
-        let delay = next_attempt(&patient, &CALM, Uuid::now_v7(), 500, true).unwrap();
+        let delay = next_attempt(&patient, &CALM, Uuid::now_v7(), 500, true, None).unwrap();
         assert_eq!(delay.as_millis(), 1000);
     }
 }

@@ -63,7 +63,7 @@ impl Config {
         legacy::warn_of_variables(variables, &mut loading.report);
 
         loading.lay_files(layers::built_in(environment));
-        loading.lay(defaults_of_machine(variables), Report::default());
+        loading.lay(defaults_of_machine(variables, environment), Report::default());
         variables::workspace_layer(variables).into_iter().for_each(|layer| loading.lay_variable(layer));
         let named = variables::get(variables, "TASKER_CONFIG_PATH").map(PathBuf::from);
         if let Some(path) = options.path.clone().or(named) {
@@ -134,12 +134,14 @@ impl Loading<'_> {
     }
 }
 
-/// What no file can know: a name for this host, and this user's cache.
-fn defaults_of_machine(variables: &Variables) -> Node {
+/// What no file can know: the environment, a name for this host, and this user's cache.
+fn defaults_of_machine(variables: &Variables, environment: Environment) -> Node {
     let text = |text: String| Node::new(Value::Text(text), Place::whole("this machine"));
     let worker_id = format!("wasm-worker-{}-{}", hostname(variables), Uuid::now_v7());
     let cache_dir = cache_home(variables).join("tasker-wasm-host").join("components");
     let mut tree = variables::setting_tree("worker.worker_id", text(worker_id));
+    let environment = text(environment.as_str().to_owned());
+    tree.merge(variables::setting_tree("common.execution.environment", environment));
     tree.merge(variables::setting_tree("worker.sandbox.cache_dir", text(cache_dir.display().to_string())));
     tree
 }

@@ -27,7 +27,8 @@ mod variables;
 pub use database_url::DatabaseUrl;
 pub use load::{ConfigError, LoadOptions, Loaded};
 pub use model::{
-    Backoff, Common, Config, Database, Environment, HandlerDispatch, MpscChannels, Orchestration, Pgmq, Pool, Queues,
-    Sandbox, TaskTemplates, Worker,
+    Backoff, BatchProcessing, Common, Config, Database, DecisionPoints, Dlq, Environment, Execution, HandlerDispatch,
+    InProcessEvents, MpscChannels, Orchestration, Pgmq, Pool, Queues, Retention, Sandbox, StalenessDetection,
+    TaskTemplates, Thresholds, Worker,
 };
 pub use variables::VARIABLES;

@@ -53,6 +53,8 @@ pub struct Common {
     pub database: Database,
     /// `common.queues`.
     pub queues: Queues,
+    /// `common.execution`.
+    pub execution: Execution,
     /// `common.backoff`.
     pub backoff: Backoff,
     /// `common.task_templates`.
@@ -97,6 +99,13 @@ pub struct Pgmq {
     pub poll_interval: Duration,
 }
 
+/// `common.execution`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Execution {
+    /// Which `environments:` of templates apply: the word of [`Environment`] unless a file says another one.
+    pub environment: String,
+}
+
 /// `common.backoff`: what applies to every wait before a retry, whatever its template says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Backoff {
@@ -125,6 +134,87 @@ pub struct Orchestration {
     /// Time between sweeps.
     #[serde(rename = "sweep_interval_ms", deserialize_with = "millis")]
     pub sweep_interval: Duration,
+    /// Leases of a step that may run out before it is failed instead of run again.
+    pub max_lapses: u32,
+    /// `orchestration.decision_points`.
+    pub decision_points: DecisionPoints,
+    /// `orchestration.batch_processing`.
+    pub batch_processing: BatchProcessing,
+    /// `orchestration.dlq`.
+    pub dlq: Dlq,
+    /// `orchestration.retention`.
+    pub retention: Retention,
+}
+
+/// `orchestration.decision_points`: what one decision may bring about.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DecisionPoints {
+    /// Steps that one decision may name.
+    pub max_steps_per_decision: u32,
+    /// Decisions that may follow from each other.
+    pub max_decision_depth: u32,
+}
+
+/// `orchestration.batch_processing`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct BatchProcessing {
+    /// Workers that one batch may have.
+    pub max_workers: u32,
+}
+
+/// `orchestration.dlq`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Dlq {
+    /// `orchestration.dlq.staleness_detection`.
+    pub staleness_detection: StalenessDetection,
+}
+
+/// `orchestration.dlq.staleness_detection`: giving up tasks that came to a stand.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StalenessDetection {
+    /// Whether it is done at all.
+    pub enabled: bool,
+    /// Time between looks.
+    #[serde(rename = "detection_interval_seconds", deserialize_with = "seconds")]
+    pub interval: Duration,
+    /// Active tasks looked at in one transaction.
+    pub batch_size: u32,
+    /// Whether it only tells.
+    pub dry_run: bool,
+    /// `orchestration.dlq.staleness_detection.thresholds`.
+    pub thresholds: Thresholds,
+}
+
+/// `orchestration.dlq.staleness_detection.thresholds`: what applies where a template's lifecycle says nothing.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Thresholds {
+    /// Minutes in which all that is left waits for other steps.
+    pub waiting_for_dependencies_minutes: u32,
+    /// Minutes in which all that goes on waits for a retry.
+    pub waiting_for_retry_minutes: u32,
+    /// Minutes in which nothing happens though steps are queued or run.
+    pub steps_in_process_minutes: u32,
+    /// Hours from a task's creation to its end.
+    pub task_max_lifetime_hours: u32,
+}
+
+/// `orchestration.retention`: how long what is over is kept.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Retention {
+    /// Tasks, from their end.
+    #[serde(rename = "finished_tasks_days", deserialize_with = "days")]
+    pub finished_tasks: Duration,
+    /// Messages of the work queues, from when they were archived.
+    #[serde(rename = "archives_days", deserialize_with = "days")]
+    pub archives: Duration,
+    /// Domain events, from when they were published.
+    #[serde(rename = "domain_events_days", deserialize_with = "days")]
+    pub domain_events: Duration,
+    /// Time between purges.
+    #[serde(rename = "interval_minutes", deserialize_with = "minutes")]
+    pub interval: Duration,
+    /// Tasks, and messages of each queue, in one transaction.
+    pub batch_size: u32,
 }
 
 /// `worker`.
@@ -145,6 +235,8 @@ pub struct Worker {
 pub struct MpscChannels {
     /// `worker.mpsc_channels.handler_dispatch`.
     pub handler_dispatch: HandlerDispatch,
+    /// `worker.mpsc_channels.in_process_events`.
+    pub in_process_events: InProcessEvents,
 }
 
 /// `worker.mpsc_channels.handler_dispatch`.
@@ -159,6 +251,13 @@ pub struct HandlerDispatch {
     /// Wall-clock limit of an attempt whose step sets none.
     #[serde(rename = "handler_timeout_ms", deserialize_with = "millis")]
     pub handler_timeout: Duration,
+}
+
+/// `worker.mpsc_channels.in_process_events`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct InProcessEvents {
+    /// Events that may wait for the slowest subscriber.
+    pub broadcast_buffer_size: usize,
 }
 
 /// `worker.sandbox`: what one attempt may use.
@@ -180,6 +279,14 @@ pub struct Sandbox {
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(|minutes| Duration::from_secs(60 * minutes))
+}
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(|days| Duration::from_secs(86_400 * days))
 }
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -58,6 +58,30 @@ fn the_program_runs_without_any_file_in_every_environment() {
 }
 
 #[test]
+fn templates_follow_the_environment_unless_a_file_names_another() {
+    let environment =
+        |path: Option<&Path>, set: &[(&str, &str)]| load(path, set).unwrap().config.common.execution.environment;
+    assert_eq!(environment(None, &[]), "development");
+    assert_eq!(environment(None, &[("TASKER_ENV", "production")]), "production");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tasker.toml");
+    fs::write(&file, "[common.execution]\nenvironment = \"staging\"\n").unwrap();
+    assert_eq!(environment(Some(&file), &[("TASKER_ENV", "production")]), "staging");
+}
+
+#[test]
+fn what_is_over_is_kept_and_what_stands_still_is_found_in_times_that_can_be_set() {
+    let config = load(None, &[]).unwrap().config.orchestration;
+    assert_eq!(config.retention.finished_tasks, Duration::from_secs(30 * 86_400));
+    assert_eq!(config.retention.interval, Duration::from_secs(3_600));
+    assert_eq!(config.dlq.staleness_detection.interval, Duration::from_secs(300));
+    assert_eq!(config.dlq.staleness_detection.thresholds.task_max_lifetime_hours, 24);
+    let of = |environment| load(None, &[("TASKER_ENV", environment)]).unwrap().config.orchestration.dlq;
+    assert_eq!(of("production").staleness_detection.interval, Duration::from_secs(600));
+    assert_eq!(of("test").staleness_detection.interval, Duration::from_secs(60));
+}
+
+#[test]
 fn later_layers_win_and_are_named_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tasker.toml");

@@ -1,6 +1,8 @@
 //! A whole host: database, components, templates and the dispatch core, started in that order and stopped in the
 //! reverse one. The command line is one user of it; a program that embeds the engine is another.
 
+pub mod by_hand;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::dispatch::{self, Components, Dispatch, Drained, Wake};
+use crate::dispatch::{self, Cancellations, Components, Dispatch, Drained, Wake};
+use crate::events::{self, EventComponents, Events};
+use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
 use crate::registry::{self, Package, RegistryError};
 use crate::sandbox::{ComponentError, Limits, Sandbox, SandboxError, SandboxSettings};
 use crate::store::managed::{self, ManagedError, ManagedServer};
-use crate::store::{NewTask, NewTemplate, Store, StoreError};
+use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
 use crate::template::{self, LoadedTemplate};
 
 /// Connections of a command that asks a few questions and ends.
@@ -26,6 +30,12 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// Base delay of a retry when its template sets none: the contract's default for `backoff_base_ms`.
 const BACKOFF_BASE: Duration = Duration::from_secs(1);
+
+/// Subscribers that run at once. They share the processors with the handlers, so they are few.
+const EVENT_SUBSCRIBERS: u32 = 4;
+
+/// Wall clock of one call of a publisher or subscriber. A step's result waits for its publishers.
+const EVENT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The database of the private server that hosts use.
 const DATABASE: &str = "tasker";
@@ -111,6 +121,7 @@ pub struct Host {
     wake: Wake,
     listener: JoinHandle<()>,
     database: Database,
+    shutdown_timeout: Duration,
 }
 
 impl Host {
@@ -122,11 +133,14 @@ impl Host {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let sandbox = Sandbox::new(&sandbox_settings(config))?;
         tracing::info!(sandbox = %sandbox.facts(), "sandbox ready");
-        let components = load_components(&sandbox, &config.worker.component_path).await?.components;
+        let loaded = load_components(&sandbox, &config.worker.component_path).await?;
         let database = Database::open(config, config.common.database.pool.max_connections).await?;
         tracing::info!(database = database.store.target(), "database ready");
-        match Self::start_with(config, sandbox, components, &database).await {
-            Ok((dispatch, wake, listener)) => Ok(Self { dispatch, wake, listener, database }),
+        match Self::start_with(config, sandbox, loaded, &database).await {
+            Ok((dispatch, wake, listener)) => {
+                let shutdown_timeout = config.orchestration.shutdown_timeout;
+                Ok(Self { dispatch, wake, listener, database, shutdown_timeout })
+            }
             Err(error) => {
                 database.close().await;
                 Err(error)
@@ -137,14 +151,17 @@ impl Host {
     async fn start_with(
         config: &Config,
         sandbox: Sandbox,
-        components: Components,
+        loaded: Loaded,
         database: &Database,
     ) -> Result<(Dispatch, Wake, JoinHandle<()>), StartError> {
         let store = &database.store;
-        register_templates(store, &config.common.task_templates.search_paths, &components).await?;
+        register_templates(store, &config.common.task_templates.search_paths, &loaded).await?;
+        let Loaded { components, events, .. } = loaded;
         let wake = Wake::default();
-        let listener = tokio::spawn(listen(store.clone(), wake.clone()));
-        let dispatch = Dispatch::start(dispatch_settings(config), store.clone(), sandbox, components, wake.clone());
+        let events = Events::start(event_settings(config), sandbox.clone(), Arc::new(events));
+        let dispatch =
+            Dispatch::start(dispatch_settings(config), store.clone(), sandbox, components, events, wake.clone());
+        let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
         Ok((dispatch, wake, listener))
     }
 
@@ -158,10 +175,10 @@ impl Host {
     /// # Errors
     ///
     /// The database refused; nothing was created then.
-    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<(), StoreError> {
-        self.store().create_tasks(tasks).await?;
+    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
+        let report = self.store().create_tasks(tasks).await?;
         self.wake.wake();
-        Ok(())
+        Ok(report)
     }
 
     /// The dispatch core.
@@ -174,23 +191,33 @@ impl Host {
         self.dispatch.aborter()
     }
 
-    /// Drains the dispatch core, then closes the database.
+    /// The domain events of the steps that run here.
+    pub fn events(&self) -> &Events {
+        self.dispatch.events()
+    }
+
+    /// Drains the dispatch core, then the events its steps left, then closes the database.
     pub async fn drain(self) -> Drained {
+        let events = self.events().clone();
         let drained = self.dispatch.drain().await;
+        events.drain(self.shutdown_timeout).await;
         self.listener.abort();
         self.database.close().await;
         drained
     }
 }
 
-/// Wakes the claim when another process says that it created work. A lost connection is not an error: the poll goes on,
-/// and the listener comes back.
-async fn listen(store: Store, wake: Wake) {
+/// Wakes the claim when another process says that it created work, and passes on which tasks were cancelled. A lost
+/// connection is not an error: the poll goes on, and the listener comes back.
+async fn listen(store: Store, wake: Wake, cancellations: Cancellations) {
     loop {
         match store.wake_listener().await {
             Ok(mut listener) => {
-                while let Ok(()) = listener.woken().await {
-                    wake.wake();
+                while let Ok(heard) = listener.hear().await {
+                    heard.cancelled.into_iter().for_each(|task| cancellations.cancelled(task));
+                    if heard.work {
+                        wake.wake();
+                    }
                 }
                 tracing::warn!("the connection that listens for new work was lost: polling until it is back");
             }
@@ -207,6 +234,9 @@ async fn listen(store: Store, wake: Wake) {
 /// The database refused.
 pub async fn register_template(store: &Store, loaded: &LoadedTemplate) -> Result<Uuid, StartError> {
     let template = &loaded.template;
+    if template.steps.iter().any(|step| !step.publishes_events.is_empty()) {
+        store.create_event_queues(&template.namespace_name).await?;
+    }
     let registered = store
         .register_template(&NewTemplate {
             namespace: template.namespace_name.clone(),
@@ -222,21 +252,36 @@ pub async fn register_template(store: &Store, loaded: &LoadedTemplate) -> Result
 
 /// Registers every template below `folders`. One that is wrong is logged with all its problems and left out; one whose
 /// handlers no component here serves is registered, because another host may serve them.
-async fn register_templates(store: &Store, folders: &[PathBuf], components: &Components) -> Result<(), StartError> {
+async fn register_templates(store: &Store, folders: &[PathBuf], loaded: &Loaded) -> Result<(), StartError> {
     for folder in folders {
         let scan = template::scan(folder);
         for error in &scan.errors {
             tracing::error!("this template is left out:\n{error}");
         }
-        for loaded in &scan.templates {
-            for warning in &loaded.warnings {
+        for template in &scan.templates {
+            for warning in &template.warnings {
                 tracing::warn!("{warning}");
             }
-            register_template(store, loaded).await?;
-            let template = &loaded.template;
+            match register_template(store, template).await {
+                // A tenant's name stops nobody else's work.
+                Err(StartError::Store(error @ StoreError::EventNamespace { .. })) => {
+                    tracing::error!(%error, template = template.template.name, "this template is left out");
+                    continue;
+                }
+                registered => registered?,
+            };
+            let template = &template.template;
             for step in &template.steps {
-                if let Err(missing) = components.table().find(&template.namespace_name, &step.handler.callable) {
+                if let Err(missing) = loaded.components.table().find(&template.namespace_name, &step.handler.callable) {
                     tracing::warn!(template = template.name, step = step.name, "{missing}");
+                }
+                for publisher in loaded.events.missing(&template.namespace_name, step) {
+                    tracing::warn!(
+                        template = template.name,
+                        step = step.name,
+                        "no component here carries the publisher {publisher:?}: if none does where the step runs, its \
+                         events are kept as dead ones"
+                    );
                 }
             }
             tracing::info!(
@@ -255,15 +300,16 @@ async fn register_templates(store: &Store, folders: &[PathBuf], components: &Com
 pub fn sandbox_settings(config: &Config) -> SandboxSettings {
     SandboxSettings {
         cache_dir: config.worker.sandbox.cache_dir.clone(),
-        // One more than there are slots: a component may be described while all of them are taken.
-        max_concurrent: config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers.saturating_add(1),
+        // More than there are handlers: subscribers run beside them, and one more, because a component may be described
+        // while all slots are taken. A publisher takes the slot of the attempt it follows.
+        max_concurrent: (config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
+            .saturating_add(EVENT_SUBSCRIBERS + 1),
         max_memory_bytes: memory_bytes(config),
     }
 }
 
 fn dispatch_settings(config: &Config) -> dispatch::Settings {
     let channels = &config.worker.mpsc_channels.handler_dispatch;
-    let sandbox = &config.worker.sandbox;
     let backoff = &config.common.backoff;
     dispatch::Settings {
         worker_id: config.worker.worker_id.clone(),
@@ -274,19 +320,70 @@ fn dispatch_settings(config: &Config) -> dispatch::Settings {
         poll_interval: config.common.queues.pgmq.poll_interval,
         sweep_interval: config.orchestration.sweep_interval,
         drain_timeout: config.orchestration.shutdown_timeout,
-        limits: Limits {
-            fuel: sandbox.fuel,
-            memory_bytes: memory_bytes(config),
-            deadline: channels.handler_timeout,
-            result_bytes: sandbox.result_bytes,
-            log_lines: sandbox.log_lines,
-            log_bytes: sandbox.log_bytes,
-        },
+        limits: limits(config),
+        environment: config.common.execution.environment.clone(),
+        max_lapses: config.orchestration.max_lapses.try_into().unwrap_or(i32::MAX),
+        growth: growth_limits(config),
         backoff: BackoffDefaults {
             base: BACKOFF_BASE,
             cap: backoff.max_backoff,
             jitter: if backoff.jitter_enabled { backoff.jitter_max_percentage } else { 0.0 },
         },
+        staleness: staleness(config),
+        retention: dispatch::Retention {
+            finished_tasks: config.orchestration.retention.finished_tasks,
+            archives: config.orchestration.retention.archives,
+            domain_events: config.orchestration.retention.domain_events,
+            interval: config.orchestration.retention.interval,
+            batch: config.orchestration.retention.batch_size,
+        },
+    }
+}
+
+/// The part of the configuration that bounds how tasks grow.
+pub fn growth_limits(config: &Config) -> GrowthLimits {
+    GrowthLimits {
+        max_steps_per_decision: config.orchestration.decision_points.max_steps_per_decision as usize,
+        max_decision_depth: config.orchestration.decision_points.max_decision_depth as usize,
+        max_workers: config.orchestration.batch_processing.max_workers as usize,
+    }
+}
+
+fn staleness(config: &Config) -> Option<dispatch::Staleness> {
+    let detection = &config.orchestration.dlq.staleness_detection;
+    let thresholds = &detection.thresholds;
+    detection.enabled.then(|| dispatch::Staleness {
+        interval: detection.interval,
+        batch: detection.batch_size,
+        dry_run: detection.dry_run,
+        thresholds: StalenessThresholds {
+            waiting_for_dependencies: thresholds.waiting_for_dependencies_minutes,
+            waiting_for_retry: thresholds.waiting_for_retry_minutes,
+            steps_in_process: thresholds.steps_in_process_minutes,
+            lifetime: thresholds.task_max_lifetime_hours * 60,
+        },
+    })
+}
+
+fn event_settings(config: &Config) -> events::Settings {
+    let limits = limits(config);
+    events::Settings {
+        limits: Limits { deadline: limits.deadline.min(EVENT_DEADLINE), ..limits },
+        buffer: config.worker.mpsc_channels.in_process_events.broadcast_buffer_size,
+        concurrency: EVENT_SUBSCRIBERS as usize,
+    }
+}
+
+/// What one attempt may use.
+fn limits(config: &Config) -> Limits {
+    let sandbox = &config.worker.sandbox;
+    Limits {
+        fuel: sandbox.fuel,
+        memory_bytes: memory_bytes(config),
+        deadline: config.worker.mpsc_channels.handler_dispatch.handler_timeout,
+        result_bytes: sandbox.result_bytes,
+        log_lines: sandbox.log_lines,
+        log_bytes: sandbox.log_bytes,
     }
 }
 
@@ -295,9 +392,12 @@ fn memory_bytes(config: &Config) -> usize {
 }
 
 /// Components that were found on a path, ready to be called.
+#[derive(Default)]
 pub struct Loaded {
     /// The handlers and their code.
     pub components: Components,
+    /// The publishers and subscribers and their code.
+    pub events: EventComponents,
     /// How many components could not be loaded; each has been logged.
     pub failed: usize,
 }
@@ -309,10 +409,10 @@ pub struct Loaded {
 ///
 /// The path can't be read, or two components claim the same handler.
 pub async fn load_components(sandbox: &Sandbox, path: &[PathBuf]) -> Result<Loaded, StartError> {
-    let mut loaded = Loaded { components: Components::default(), failed: 0 };
+    let mut loaded = Loaded::default();
     for package in registry::scan(path)? {
         let package = Arc::new(package);
-        if let Err(error) = load(sandbox, &package, &mut loaded.components).await {
+        if let Err(error) = load(sandbox, &package, &mut loaded).await {
             tracing::error!(component = %package.path.display(), %error, "this component is left out");
             loaded.failed += 1;
         }
@@ -329,11 +429,22 @@ enum LoadError {
     Registry(#[from] RegistryError),
 }
 
-async fn load(sandbox: &Sandbox, package: &Arc<Package>, components: &mut Components) -> Result<(), LoadError> {
+async fn load(sandbox: &Sandbox, package: &Arc<Package>, loaded: &mut Loaded) -> Result<(), LoadError> {
     let prepared = sandbox.prepare(package).await?;
     let described = sandbox.describe(&prepared).await?;
     let handlers = described.handlers.len();
-    components.add(package, described.handlers, prepared)?;
-    tracing::info!(component = package.name, namespace = package.namespace, handlers, "component loaded");
+    // A component serves with all it has or not at all.
+    loaded.events.table().check(package, &described.publishers)?;
+    loaded.components.add(package, described.handlers, Arc::clone(&prepared))?;
+    let (publishers, subscribers) = (described.publishers.len(), described.subscriptions.len());
+    loaded.events.add(package, described.publishers, described.subscriptions, prepared)?;
+    tracing::info!(
+        component = package.name,
+        namespace = package.namespace,
+        handlers,
+        publishers,
+        subscribers,
+        "component loaded"
+    );
     Ok(())
 }

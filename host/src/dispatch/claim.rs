@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::in_flight::Signals;
 use crate::store::{ClaimRequest, ClaimedStep};
 
 /// Most steps one claim asks for. Larger batches lose to latency and cache misses.
@@ -16,8 +16,7 @@ const BATCH: usize = 100;
 pub(super) struct Claimed {
     pub(super) step: ClaimedStep,
     pub(super) slot: OwnedSemaphorePermit,
-    /// Set when the lease is lost.
-    pub(super) lost: CancellationToken,
+    pub(super) signals: Signals,
 }
 
 pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
@@ -44,8 +43,8 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
         let found = claim(&shared, &request).await;
         let more = found.len() == slots.len();
         for (step, slot) in found.into_iter().zip(slots) {
-            let lost = shared.in_flight.insert(&step.lease);
-            if claimed.send(Claimed { step, slot, lost }).await.is_err() {
+            let signals = shared.in_flight.insert(step.task_uuid, &step.lease, &shared.draining);
+            if claimed.send(Claimed { step, slot, signals }).await.is_err() {
                 return;
             }
         }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Shared;
-use crate::store::{ClaimedStep, Completion, Lease};
+use super::growth::Deciding;
+use crate::events::Outbox;
+use crate::store::{Acceptance, Completion, CompletionReport, Lease, StoreError};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
 const BATCH: usize = 100;
@@ -23,34 +26,44 @@ const PAUSES: [Duration; 4] =
 /// How a claimed step ended on this host.
 pub(super) enum Finished {
     /// The attempt has a verdict to commit.
-    Attempt(Box<Completion>),
+    Attempt(Box<Ended>),
     /// The host could not run it: another attempt starts as if this one had not been.
     PutBack(Lease),
     /// Another host owns the step by now: there is nothing to say.
     Lost(Lease),
 }
 
+/// An attempt that has a verdict.
+pub(super) struct Ended {
+    pub(super) completion: Completion,
+    /// The events that follow the commit.
+    pub(super) outbox: Outbox,
+    /// What its growth was planned from, if it decides over its task.
+    pub(super) deciding: Option<Deciding>,
+}
+
 impl Finished {
-    pub(super) fn put_back(step: &ClaimedStep, reason: &str) -> Self {
+    pub(super) fn put_back(step: &Lease, reason: &str) -> Self {
         tracing::warn!(reason, "putting the step back; no attempt is spent");
-        Self::PutBack(step.lease.clone())
+        Self::PutBack(step.clone())
     }
 }
 
 pub(super) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Finished>) {
     let mut ends = Vec::with_capacity(BATCH);
     while finished.recv_many(&mut ends, BATCH).await > 0 {
-        let (mut completions, mut put_back) = (Vec::new(), Vec::new());
+        let (mut attempts, mut put_back) = (Vec::new(), Vec::new());
         for end in ends.drain(..) {
             match end {
-                Finished::Attempt(completion) => completions.push(*completion),
+                Finished::Attempt(attempt) => attempts.push(*attempt),
                 Finished::PutBack(lease) => put_back.push(lease),
                 Finished::Lost(lease) => shared.in_flight.remove(&lease),
             }
         }
-        if !completions.is_empty() {
-            commit(&shared, &completions).await;
-            completions.iter().for_each(|completion| shared.in_flight.remove(&completion.lease));
+        if !attempts.is_empty() {
+            let leases: Vec<_> = attempts.iter().map(|attempt| attempt.completion.lease.clone()).collect();
+            commit(&shared, attempts).await;
+            leases.iter().for_each(|lease| shared.in_flight.remove(lease));
         }
         if !put_back.is_empty() {
             release(&shared, &put_back).await;
@@ -59,41 +72,93 @@ pub(super) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Finish
     }
 }
 
-async fn commit(shared: &Shared, completions: &[Completion]) {
-    for pause in pauses() {
-        match shared.store.complete_steps(completions).await {
+/// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused.
+async fn commit(shared: &Shared, mut attempts: Vec<Ended>) {
+    let mut pauses = pauses();
+    loop {
+        let (completions, following): (Vec<_>, Vec<_>) =
+            attempts.into_iter().map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding))).unzip();
+        let sent = Instant::now();
+        let committed = shared.store.complete_steps(&completions).await;
+        let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding))| Ended {
+            completion,
+            outbox,
+            deciding,
+        });
+        let error = match committed {
             Ok(report) => {
-                if report.refused() > 0 {
-                    tracing::warn!(
-                        refused = report.refused(),
-                        "late results were refused: their leases had lapsed and other attempts own the steps"
-                    );
+                announce(shared, &report, sent.elapsed());
+                attempts = Vec::new();
+                for (attempt, acceptance) in together.zip(&report.accepted) {
+                    match acceptance {
+                        Acceptance::Accepted => shared.events.committed(attempt.outbox),
+                        Acceptance::Outgrown => attempts.push(attempt),
+                        Acceptance::Refused => {}
+                    }
                 }
-                for change in &report.tasks {
-                    // An error only says that nobody listens.
-                    let _ = shared.changes.send(*change);
+                if attempts.is_empty() {
+                    return;
                 }
-                if report.enqueued > 0 {
-                    shared.wake.wake();
+                match plan_again(shared, &mut attempts).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
                 }
-                if let Some(retry_in) = report.next_retry {
-                    shared.due.expect(retry_in);
-                }
-                return;
-            }
-            Err(error) if shared.aborting.is_cancelled() => {
-                tracing::error!(
-                    %error,
-                    results = completions.len(),
-                    "can't commit results before the host stops: their steps run again when the leases have lapsed"
-                );
-                return;
             }
             Err(error) => {
-                tracing::error!(%error, results = completions.len(), "can't commit results: trying again");
-                tokio::time::sleep(pause).await;
+                attempts = together.collect();
+                error
+            }
+        };
+        if shared.aborting.is_cancelled() {
+            tracing::error!(
+                %error,
+                results = attempts.len(),
+                "can't commit results before the host stops: their steps run again when the leases have lapsed"
+            );
+            return;
+        }
+        tracing::error!(%error, results = attempts.len(), "can't commit results: trying again");
+        tokio::time::sleep(pauses.next().unwrap_or_default()).await;
+    }
+}
+
+/// Plans what attempts add to their tasks on what the tasks have now. One that can't be carried out any more fails, and
+/// announces nothing.
+async fn plan_again(shared: &Shared, attempts: &mut [Ended]) -> Result<(), StoreError> {
+    for attempt in attempts {
+        if let Some(deciding) = &attempt.deciding {
+            attempt.completion = deciding.plan(shared, attempt.completion.clone()).await?;
+            if attempt.completion.growth.is_none() {
+                attempt.outbox = Outbox::default();
             }
         }
+    }
+    Ok(())
+}
+
+/// Tells who waits for it what a commit brought.
+fn announce(shared: &Shared, report: &CompletionReport, took: Duration) {
+    if report.refused() > 0 {
+        shared.in_flight.count_refused(report.refused());
+        tracing::warn!(
+            refused = report.refused(),
+            "late results were refused: their leases had lapsed and other attempts own the steps, or their tasks were \
+             cancelled"
+        );
+    }
+    for change in &report.tasks {
+        // An error only says that nobody listens.
+        let _ = shared.changes.send(*change);
+    }
+    if report.enqueued > 0 {
+        shared.wake.wake();
+        if report.enqueued as usize > shared.slots.available_permits() {
+            shared.neighbours.tell();
+        }
+    }
+    if let Some(retry_in) = report.next_retry {
+        // The wait has begun in the database, before the commit reached the disk.
+        shared.due.expect(retry_in.saturating_sub(took));
     }
 }
 

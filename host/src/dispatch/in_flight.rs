@@ -12,38 +12,63 @@ use crate::store::Lease;
 
 #[derive(Default)]
 pub(super) struct InFlight {
-    owned: Mutex<HashMap<Uuid, (Lease, CancellationToken)>>,
+    owned: Mutex<HashMap<Uuid, Owned>>,
     put_back: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+struct Owned {
+    lease: Lease,
+    task_uuid: Uuid,
+    signals: Signals,
+}
+
+/// What a running attempt can be told.
+#[derive(Clone)]
+pub(super) struct Signals {
+    /// The lease is lost: nothing the attempt brings will count.
+    pub(super) lost: CancellationToken,
+    /// It should wind down: its task was cancelled, or the host is draining.
+    pub(super) wind_down: CancellationToken,
 }
 
 impl InFlight {
-    /// Owns a step. The token returned is set when its lease is lost.
-    pub(super) fn insert(&self, lease: &Lease) -> CancellationToken {
-        let lost = CancellationToken::new();
-        self.lock().insert(lease.step_uuid, (lease.clone(), lost.clone()));
-        lost
+    /// Owns a step. Its attempt winds down when `draining` is set, too.
+    pub(super) fn insert(&self, task_uuid: Uuid, lease: &Lease, draining: &CancellationToken) -> Signals {
+        let signals = Signals { lost: CancellationToken::new(), wind_down: draining.child_token() };
+        let owned = Owned { lease: lease.clone(), task_uuid, signals: signals.clone() };
+        self.lock().insert(lease.step_uuid, owned);
+        signals
     }
 
     /// Ends the ownership that `lease` stood for, unless a newer claim of the same step has replaced it.
     pub(super) fn remove(&self, lease: &Lease) {
         let mut owned = self.lock();
-        if owned.get(&lease.step_uuid).is_some_and(|(current, _)| current.claim == lease.claim) {
+        if owned.get(&lease.step_uuid).is_some_and(|current| current.lease.claim == lease.claim) {
             owned.remove(&lease.step_uuid);
         }
     }
 
     /// Aborts the attempt that `lease` stood for, if it still runs.
     pub(super) fn abort(&self, lease: &Lease) {
-        if let Some((current, lost)) = self.lock().get(&lease.step_uuid)
-            && current.claim == lease.claim
+        if let Some(current) = self.lock().get(&lease.step_uuid)
+            && current.lease.claim == lease.claim
         {
             tracing::warn!(step_uuid = %lease.step_uuid, "the lease was lost: aborting the attempt");
-            lost.cancel();
+            current.signals.lost.cancel();
+        }
+    }
+
+    /// Tells the attempts of a cancelled task to wind down.
+    pub(super) fn wind_down(&self, task_uuid: Uuid) {
+        for owned in self.lock().values().filter(|owned| owned.task_uuid == task_uuid) {
+            tracing::info!(%task_uuid, step_uuid = %owned.lease.step_uuid, "the task was cancelled: telling its handler");
+            owned.signals.wind_down.cancel();
         }
     }
 
     pub(super) fn leases(&self) -> Vec<Lease> {
-        self.lock().values().map(|(lease, _)| lease.clone()).collect()
+        self.lock().values().map(|owned| owned.lease.clone()).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -54,12 +79,21 @@ impl InFlight {
         self.put_back.fetch_add(steps, Ordering::Relaxed);
     }
 
+    /// Counts results that came after their lease was lost.
+    pub(super) fn count_refused(&self, results: usize) {
+        self.refused.fetch_add(results, Ordering::Relaxed);
+    }
+
+    pub(super) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     pub(super) fn put_back(&self) -> usize {
         self.put_back.load(Ordering::Relaxed)
     }
 
     /// No code panics while it holds the lock, so a poisoned map is still whole.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, (Lease, CancellationToken)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Owned>> {
         self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,9 +109,9 @@ mod tests {
     #[test]
     fn the_end_of_a_lapsed_claim_does_not_end_the_newer_one_of_the_same_step() {
         let in_flight = InFlight::default();
-        let step = Uuid::now_v7();
-        let first = in_flight.insert(&lease(step, 1));
-        let second = in_flight.insert(&lease(step, 2));
+        let (task, step, draining) = (Uuid::now_v7(), Uuid::now_v7(), CancellationToken::new());
+        let first = in_flight.insert(task, &lease(step, 1), &draining).lost;
+        let second = in_flight.insert(task, &lease(step, 2), &draining).lost;
         in_flight.remove(&lease(step, 1));
         in_flight.abort(&lease(step, 1));
         assert_eq!(in_flight.leases(), [lease(step, 2)]);
@@ -86,5 +120,19 @@ mod tests {
         assert!(second.is_cancelled());
         in_flight.remove(&lease(step, 2));
         assert_eq!(in_flight.len(), 0);
+    }
+
+    #[test]
+    fn only_the_attempts_of_a_cancelled_task_are_told_and_all_when_the_host_drains() {
+        let in_flight = InFlight::default();
+        let draining = CancellationToken::new();
+        let (cancelled, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let told = in_flight.insert(cancelled, &lease(Uuid::now_v7(), 1), &draining);
+        let left = in_flight.insert(other, &lease(Uuid::now_v7(), 1), &draining);
+        in_flight.wind_down(cancelled);
+        assert!(told.wind_down.is_cancelled() && !told.lost.is_cancelled());
+        assert!(!left.wind_down.is_cancelled() && !draining.is_cancelled());
+        draining.cancel();
+        assert!(left.wind_down.is_cancelled());
     }
 }

@@ -13,13 +13,17 @@
 //! A host failure is not a step failure: a step that could not be run for the host's own reasons is put back and no
 //! attempt is spent.
 
+mod attempt;
 mod claim;
 mod complete;
 mod components;
 mod due;
 mod execute;
+mod growth;
 mod in_flight;
 mod leases;
+mod neighbours;
+mod sweep;
 mod templates;
 mod wake;
 
@@ -29,15 +33,20 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 pub use components::Components;
+pub use sweep::{Retention, Staleness};
 pub use wake::Wake;
 
+use crate::events::Events;
+use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
 use crate::sandbox::{Limits, Sandbox};
 use crate::store::{Store, TaskChange};
 use due::DueTimer;
 use in_flight::InFlight;
+use neighbours::Neighbours;
 use templates::Templates;
 
 /// Changes of tasks that a slow receiver may lag behind by.
@@ -66,6 +75,16 @@ pub struct Settings {
     pub limits: Limits,
     /// What applies where a template leaves its backoff open.
     pub backoff: BackoffDefaults,
+    /// The environment whose overrides of a template apply.
+    pub environment: String,
+    /// How often a step's lease may lapse in a row before it counts as what brings its hosts down.
+    pub max_lapses: i32,
+    /// What a decision or a batch may add to its task.
+    pub growth: GrowthLimits,
+    /// When tasks that came to a stand are given up; none for never.
+    pub staleness: Option<Staleness>,
+    /// How long what is over is kept.
+    pub retention: Retention,
 }
 
 /// What every stage shares.
@@ -74,9 +93,11 @@ struct Shared {
     store: Store,
     sandbox: Sandbox,
     components: Components,
+    events: Events,
     templates: Templates,
     in_flight: InFlight,
     due: DueTimer,
+    neighbours: Neighbours,
     slots: Arc<Semaphore>,
     wake: Wake,
     changes: broadcast::Sender<TaskChange>,
@@ -95,23 +116,45 @@ pub struct Dispatch {
     timers: JoinSet<()>,
 }
 
+/// Tells running attempts that their task was cancelled.
+#[derive(Clone)]
+pub struct Cancellations(Arc<Shared>);
+
+impl Cancellations {
+    /// The task was cancelled: its handlers see that they should wind down. What they bring is refused in any case, and
+    /// those that go on are stopped when their lease is renewed.
+    pub fn cancelled(&self, task: Uuid) {
+        self.0.in_flight.wind_down(task);
+    }
+}
+
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
     /// Steps that did not finish in time and were put back.
     pub put_back: usize,
+    /// Results that were refused in the host's life, because their leases had been lost.
+    pub refused: usize,
 }
 
 impl Dispatch {
     /// Starts claiming for every namespace that `components` serve.
-    pub fn start(settings: Settings, store: Store, sandbox: Sandbox, components: Components, wake: Wake) -> Self {
+    pub fn start(
+        settings: Settings,
+        store: Store,
+        sandbox: Sandbox,
+        components: Components,
+        events: Events,
+        wake: Wake,
+    ) -> Self {
         let (claimed_tx, claimed_rx) = mpsc::channel(settings.dispatch_buffer.max(1));
         let (finished_tx, finished_rx) = mpsc::channel(settings.completion_buffer.max(1));
         let shared = Arc::new(Shared {
             slots: Arc::new(Semaphore::new(settings.max_concurrent.max(1))),
-            templates: Templates::new(store.clone()),
+            templates: Templates::new(store.clone(), settings.environment.clone()),
             in_flight: InFlight::default(),
             due: DueTimer::default(),
+            neighbours: Neighbours::default(),
             draining: CancellationToken::new(),
             aborting: CancellationToken::new(),
             finished: CancellationToken::new(),
@@ -120,6 +163,7 @@ impl Dispatch {
             store,
             sandbox,
             components,
+            events,
             wake,
         });
         let mut stages = JoinSet::new();
@@ -129,6 +173,8 @@ impl Dispatch {
         let mut timers = JoinSet::new();
         timers.spawn(leases::run(shared.clone()));
         timers.spawn(due::run(shared.clone()));
+        timers.spawn(neighbours::run(shared.clone()));
+        timers.spawn(sweep::run(shared.clone()));
         Self { shared, stages, timers }
     }
 
@@ -163,7 +209,17 @@ impl Dispatch {
         }
         self.shared.finished.cancel();
         while self.timers.join_next().await.is_some() {}
-        Drained { put_back: self.shared.in_flight.put_back() }
+        Drained { put_back: self.shared.in_flight.put_back(), refused: self.shared.in_flight.refused() }
+    }
+
+    /// Where the events of its steps go.
+    pub fn events(&self) -> &Events {
+        &self.shared.events
+    }
+
+    /// Where to say that tasks were cancelled.
+    pub fn cancellations(&self) -> Cancellations {
+        Cancellations(self.shared.clone())
     }
 
     /// Makes a drain that is under way put running steps back now. Used for a second signal.

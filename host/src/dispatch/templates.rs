@@ -1,5 +1,5 @@
-//! Template rows by identifier. Rows are immutable, so one that was read once is valid for ever; a step of a template
-//! that another host registered is found by reading it then.
+//! Template rows by identifier, as they are in this host's environment. Rows are immutable, so one that was read once is
+//! valid for ever; a step of a template that another host registered is found by reading it then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,9 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::events::Declarations;
 use crate::orchestration::event;
 use crate::store::{Store, StoreError};
-use crate::template::{StepDefinition, Template};
+use crate::template::{Schema, SchemaError, StepDefinition, Template};
 
 /// Why a template can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,46 +23,83 @@ pub(super) enum TemplateError {
     NoSuchStep(Uuid, String),
     #[error("the stored template can't be read: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("the `result_schema` of step {step:?} can't be used: {error}")]
+    Schema { step: String, error: SchemaError },
 }
 
-/// One step of a template, with its part of the handler's event written once.
-pub(super) struct TemplateStep {
-    pub(super) definition: StepDefinition,
-    pub(super) event_part: Box<RawValue>,
+/// A template, with what each of its attempts needs prepared once.
+pub(super) struct KnownTemplate {
+    pub(super) template: Template,
+    uuid: Uuid,
+    prepared: HashMap<String, PreparedStep>,
 }
 
-type StepsByName = Arc<HashMap<String, Arc<TemplateStep>>>;
+struct PreparedStep {
+    place: usize,
+    event_part: Box<RawValue>,
+    result_schema: Option<Schema>,
+    declarations: Declarations,
+}
+
+/// One step of a template.
+pub(super) struct TemplateStep<'t> {
+    pub(super) definition: &'t StepDefinition,
+    /// Its part of the handler's event.
+    pub(super) event_part: &'t RawValue,
+    pub(super) result_schema: Option<&'t Schema>,
+    /// The events it announces.
+    pub(super) declarations: &'t Declarations,
+}
+
+impl KnownTemplate {
+    fn new(uuid: Uuid, template: Template) -> Result<Self, TemplateError> {
+        let prepare = |(place, step): (usize, &StepDefinition)| {
+            let schema = step.result_schema.as_ref().map(Schema::compile).transpose();
+            let result_schema = schema.map_err(|error| TemplateError::Schema { step: step.name.clone(), error })?;
+            let (event_part, declarations) = (event::definition(step)?, Declarations::of(step)?);
+            Ok((step.name.clone(), PreparedStep { place, event_part, result_schema, declarations }))
+        };
+        let prepared = template.steps.iter().enumerate().map(prepare).collect::<Result<_, TemplateError>>()?;
+        Ok(Self { template, uuid, prepared })
+    }
+
+    /// The step `name` of the template.
+    pub(super) fn step(&self, name: &str) -> Result<TemplateStep<'_>, TemplateError> {
+        let prepared = self.prepared.get(name).ok_or_else(|| TemplateError::NoSuchStep(self.uuid, name.to_owned()))?;
+        Ok(TemplateStep {
+            definition: &self.template.steps[prepared.place],
+            event_part: &prepared.event_part,
+            result_schema: prepared.result_schema.as_ref(),
+            declarations: &prepared.declarations,
+        })
+    }
+}
 
 pub(super) struct Templates {
     store: Store,
-    known: RwLock<HashMap<Uuid, StepsByName>>,
+    environment: String,
+    known: RwLock<HashMap<Uuid, Arc<KnownTemplate>>>,
 }
 
 impl Templates {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store, known: RwLock::default() }
+    pub(super) fn new(store: Store, environment: String) -> Self {
+        Self { store, environment, known: RwLock::default() }
     }
 
-    /// The step `name` of a template.
-    pub(super) async fn step(&self, template: Uuid, name: &str) -> Result<Arc<TemplateStep>, TemplateError> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&template).cloned();
-        let steps = match known {
-            Some(steps) => steps,
-            None => self.read(template).await?,
-        };
-        steps.get(name).cloned().ok_or_else(|| TemplateError::NoSuchStep(template, name.to_owned()))
+    /// A template.
+    pub(super) async fn get(&self, uuid: Uuid) -> Result<Arc<KnownTemplate>, TemplateError> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&uuid).cloned();
+        match known {
+            Some(known) => Ok(known),
+            None => self.read(uuid).await,
+        }
     }
 
-    async fn read(&self, uuid: Uuid) -> Result<StepsByName, TemplateError> {
+    async fn read(&self, uuid: Uuid) -> Result<Arc<KnownTemplate>, TemplateError> {
         let row = self.store.template(uuid).await?.ok_or(TemplateError::Missing(uuid))?;
         let template: Template = serde_json::from_str(row.configuration.get())?;
-        let mut steps = HashMap::with_capacity(template.steps.len());
-        for definition in template.steps {
-            let event_part = event::definition(&definition)?;
-            steps.insert(definition.name.clone(), Arc::new(TemplateStep { definition, event_part }));
-        }
-        let steps = Arc::new(steps);
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(uuid, steps.clone());
-        Ok(steps)
+        let known = Arc::new(KnownTemplate::new(uuid, template.for_environment(&self.environment))?);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(uuid, known.clone());
+        Ok(known)
     }
 }

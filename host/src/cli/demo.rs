@@ -35,16 +35,16 @@ impl DemoArgs {
         }
 
         let host = Host::start(&config).await.map_err(Failure::cannot_start)?;
-        let ended = run_all(global, &host, &folders).await;
+        let ended = run_all(global, &host, &config.common.execution.environment, &folders).await;
         host.drain().await;
         ended
     }
 }
 
-async fn run_all(global: &Global, host: &Host, folders: &[PathBuf]) -> Result<Exit, Failure> {
+async fn run_all(global: &Global, host: &Host, environment: &str, folders: &[PathBuf]) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for (folder, (_, context)) in folders.iter().zip(WORKFLOWS) {
-        let task = create(host, folder, context).await?;
+        let task = create(host, environment, folder, context).await?;
         if !global.json {
             println!("\n── {} ──\n", folder.display());
         }
@@ -55,7 +55,7 @@ async fn run_all(global: &Global, host: &Host, folders: &[PathBuf]) -> Result<Ex
     Ok(exit)
 }
 
-async fn create(host: &Host, folder: &Path, context: &str) -> Result<Uuid, Failure> {
+async fn create(host: &Host, environment: &str, folder: &Path, context: &str) -> Result<Uuid, Failure> {
     let loaded = template::load(&folder.join("template.yaml")).map_err(Failure::cannot_start)?;
     let uuid = host::register_template(host.store(), &loaded).await?;
     let registered = host.store().template(uuid).await?.ok_or_else(|| anyhow::anyhow!("template {uuid} is gone"))?;
@@ -70,8 +70,11 @@ async fn create(host: &Host, folder: &Path, context: &str) -> Result<Uuid, Failu
         tags: Vec::new(),
         priority: 0,
         correlation_id: None,
+        parent_correlation_id: None,
+        // Every demonstration runs its workflows anew.
+        idempotency_key: Some(Uuid::now_v7().to_string()),
     };
-    let planned = plan_task(&registered, request)?;
+    let planned = plan_task(&registered, request, environment)?;
     host.create_tasks(std::slice::from_ref(&planned)).await?;
     Ok(planned.task_uuid)
 }

@@ -3,10 +3,16 @@
 
 mod completion;
 mod db;
+mod dead_letter;
 mod demo;
+mod event;
 mod handler;
+mod input;
+mod namespace;
+mod operator;
 mod output;
 mod run;
+mod step;
 mod task;
 mod tree;
 
@@ -47,9 +53,21 @@ enum Command {
     Run(run::RunArgs),
     /// Run the example workflows on a private PostgreSQL and show what they did
     Demo(demo::DemoArgs),
-    /// Create and look at tasks
+    /// Create tasks, look at them, and end them
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Help a step that can't help itself
+    #[command(subcommand)]
+    Step(step::StepCommand),
+    /// Look at namespaces, pause and bound them
+    #[command(subcommand)]
+    Namespace(namespace::NamespaceCommand),
+    /// Look into tasks that came to a stand
+    #[command(subcommand)]
+    DeadLetter(dead_letter::DeadLetterCommand),
+    /// Look at the domain events that wait for their consumers
+    #[command(subcommand)]
+    Event(event::EventCommand),
     /// Look at the handlers inside components
     #[command(subcommand)]
     Handler(handler::HandlerCommand),
@@ -118,6 +136,10 @@ impl Command {
             Self::Run(args) => args.execute(global).await,
             Self::Demo(args) => args.execute(global).await,
             Self::Task(command) => command.execute(global).await,
+            Self::Step(command) => command.execute(global).await,
+            Self::Namespace(command) => command.execute(global).await,
+            Self::DeadLetter(command) => command.execute(global).await,
+            Self::Event(command) => command.execute(global).await,
             Self::Handler(command) => command.execute(global).await,
             Self::Db(command) => command.execute(global).await,
             Self::Completion(args) => args.execute(),
@@ -133,5 +155,17 @@ impl Global {
             tracing::warn!("{warning}");
         }
         Ok(loaded.config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_verb_has_options_that_clash() {
+        Cli::command().debug_assert();
     }
 }

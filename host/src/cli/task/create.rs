@@ -1,15 +1,13 @@
 //! `task create`.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::value::RawValue;
 
-use super::super::{Exit, Failure, Global, output};
+use super::super::{Exit, Failure, Global, input, output};
 use super::wait;
-use crate::orchestration::create::{TaskRequest, plan_task};
+use crate::orchestration::create::{Duplicate, TaskRequest, plan_task};
 use crate::store::{Store, TemplateRow};
 use crate::{host, template};
 
@@ -36,6 +34,9 @@ pub(in crate::cli) struct CreateArgs {
     /// −100 to 100; higher is more urgent
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-100..=100))]
     priority: i32,
+    /// The same key is the same task: a second request with it creates none
+    #[arg(long = "key", value_name = "KEY")]
+    idempotency_key: Option<String>,
     /// Labels
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
@@ -45,8 +46,8 @@ pub(in crate::cli) struct CreateArgs {
 }
 
 impl CreateArgs {
-    pub(super) async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let context = read_context(&self.context).map_err(Failure::not_well)?;
+    pub(super) async fn execute(self, global: &Global, store: &Store, environment: &str) -> Result<Exit, Failure> {
+        let context = input::json(&self.context, "--context", "the context").map_err(Failure::not_well)?;
         let registered = self.registered(store).await?;
         let request = TaskRequest {
             name: registered.name.clone(),
@@ -59,9 +60,16 @@ impl CreateArgs {
             tags: self.tags,
             priority: self.priority,
             correlation_id: None,
+            parent_correlation_id: None,
+            idempotency_key: self.idempotency_key,
         };
-        let task = plan_task(&registered, request).map_err(Failure::not_well)?;
-        store.create_tasks(std::slice::from_ref(&task)).await?;
+        let by_key = request.idempotency_key.is_some();
+        let task = plan_task(&registered, request, environment).map_err(Failure::not_well)?;
+        let created = store.create_tasks(std::slice::from_ref(&task)).await?;
+        if let Some(existing) = created.duplicates[0] {
+            let template = format!("{}/{}/{}", task.namespace, task.name, task.version);
+            return Err(Failure::not_well(Duplicate { existing, template, by_key }));
+        }
         store.notify_work().await?;
         if self.wait {
             return wait::until_at_rest(global, store, task.task_uuid, None).await;
@@ -102,23 +110,4 @@ impl CreateArgs {
              holds it, or name its file with --template"
         )))
     }
-}
-
-fn read_context(given: &str) -> anyhow::Result<Box<RawValue>> {
-    let (from, text) = match given {
-        "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("can't read the context from standard input")?;
-            ("standard input".to_owned(), text)
-        }
-        given => match given.strip_prefix('@') {
-            Some(file) => {
-                let text =
-                    std::fs::read_to_string(file).with_context(|| format!("can't read the context from {file}"))?;
-                (file.to_owned(), text)
-            }
-            None => ("--context".to_owned(), given.to_owned()),
-        },
-    };
-    serde_json::from_str(text.trim()).with_context(|| format!("the context in {from} is not JSON"))
 }

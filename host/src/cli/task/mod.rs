@@ -1,5 +1,6 @@
-//! `task`: create tasks and look at them.
+//! `task`: create tasks, look at them, and end them.
 
+mod cancel;
 mod create;
 mod list;
 mod show;
@@ -22,17 +23,21 @@ pub(super) enum TaskCommand {
     Show(show::ShowArgs),
     /// List tasks, newest first
     List(list::ListArgs),
+    /// End a task and its unfinished steps
+    Cancel(cancel::CancelArgs),
     /// Wait until a task has come to rest, and show its changes as they happen
     Wait(wait::WaitArgs),
 }
 
 impl TaskCommand {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let database = Database::open(&global.config()?, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
+        let config = global.config()?;
+        let database = Database::open(&config, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
         let ended = match self {
-            Self::Create(args) => args.execute(global, &database.store).await,
+            Self::Create(args) => args.execute(global, &database.store, &config.common.execution.environment).await,
             Self::Show(args) => args.execute(global, &database.store).await,
             Self::List(args) => args.execute(global, &database.store).await,
+            Self::Cancel(args) => args.execute(global, &database.store).await,
             Self::Wait(args) => args.execute(global, &database.store).await,
         };
         database.close().await;
@@ -40,7 +45,7 @@ impl TaskCommand {
     }
 }
 
-async fn existing(store: &Store, task: Uuid) -> Result<TaskView, Failure> {
+pub(super) async fn existing(store: &Store, task: Uuid) -> Result<TaskView, Failure> {
     let found = store.task(task).await?;
     found
         .ok_or_else(|| Failure::not_well(anyhow::anyhow!("there is no task {task}; `task list` shows those there are")))

@@ -49,12 +49,13 @@ pub(in crate::cli) async fn until_at_rest(
             }
             let since = change.at - *first.get_or_insert(change.at);
             println!(
-                "{:>9.1} ms  {:<24} {} → {}{}",
+                "{:>9.1} ms  {:<24} {} → {}{}{}",
                 since.num_microseconds().unwrap_or(i64::MAX) as f64 / 1000.0,
                 change.step.as_deref().unwrap_or("(task)"),
                 change.from_state,
                 change.to_state,
-                change.reason.map(|reason| format!("  ({reason})")).unwrap_or_default()
+                change.reason.map(|reason| format!("  ({reason})")).unwrap_or_default(),
+                change.actor.map(|actor| format!("  by {actor}")).unwrap_or_default()
             );
         }
         if view.status.is_resting() {

@@ -1,0 +1,28 @@
+//! JSON that a person gives: on the command line, in a file, or on standard input.
+
+use std::io::Read;
+
+use anyhow::Context;
+use serde_json::value::RawValue;
+
+/// Reads `given`: JSON, `@FILE`, or `-` for standard input. `option` is how it was given, `what` is what it is, as in "the
+/// context".
+pub(super) fn json(given: &str, option: &str, what: &str) -> anyhow::Result<Box<RawValue>> {
+    let (from, text) = match given {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .with_context(|| format!("can't read {what} from standard input"))?;
+            ("standard input".to_owned(), text)
+        }
+        given => match given.strip_prefix('@') {
+            Some(file) => {
+                let text = std::fs::read_to_string(file).with_context(|| format!("can't read {what} from {file}"))?;
+                (file.to_owned(), text)
+            }
+            None => (option.to_owned(), given.to_owned()),
+        },
+    };
+    serde_json::from_str(text.trim()).with_context(|| format!("{what} in {from} is not JSON"))
+}

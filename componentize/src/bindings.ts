@@ -41,8 +41,8 @@ const STEP_CONTEXT = [
   'getUint32(arg0 + 68, true)',
 ];
 const IMPLEMENTATION = /await (handlers\d+Handle)\(/;
-/** Called when the component's modules are loaded; ends with the check of the last export. */
-const BIND_EXPORTS = /function bindExports\(sourceName\) \{\n[\s\S]*?'handle', 'handlers'\);\n(?= *\}\n)/;
+/** Called when the component's modules are loaded; the exports of every interface are bound when it ends. */
+const BIND_EXPORTS = /function bindExports\(sourceName\) \{\n[^{}]*'handle', 'handlers'\);\n[^{}]*?(?= *\}\n)/;
 
 export function adaptBindings(generated: string): string {
   const handle = HANDLE.exec(generated);
@@ -74,7 +74,7 @@ let lastWarmUp = null;
 
 async function callWith(handle, callable, event) {
   const context = $realloc(0, 0, 4, 76);
-  const outcome = $realloc(0, 0, 4, 128);
+  const outcome = $realloc(0, 0, 8, 128);
   new Uint8Array($memory.buffer, context, 76).fill(0);
   const put = (offset, text) => {
     const { ptr, len } = _utf8AllocateAndEncode(text, $realloc, $memory);
@@ -89,7 +89,7 @@ async function callWith(handle, callable, event) {
   ${implementation} = bound;
   $dealloc(context, 76, 4);
   await called;
-  $dealloc(outcome, 128, 4);
+  $dealloc(outcome, 128, 8);
 }
 
 function warmUpLast() {

@@ -14,8 +14,8 @@ import type { Initialization, PackageConfig } from './package-config.js';
 import { type ProbeResult, probe } from './probe.js';
 import { type Report, withProgress } from './progress.js';
 import { findSources, listSources } from './sources.js';
-import { readTemplateCallables } from './template.js';
-import type { Toolchain } from './toolchain.js';
+import { readTemplate } from './template.js';
+import type { Toolchain, World } from './toolchain.js';
 import { typeCheck } from './type-check.js';
 
 type Mode = Manifest['initialization'];
@@ -27,22 +27,32 @@ export async function buildAnew(
   report: Report,
 ): Promise<{ manifest: Manifest; bytes: number }> {
   const { directory, name } = config;
-  const callables = readTemplateCallables(directory);
-  const sources = findSources(directory, callables);
+  const template = readTemplate(directory);
+  const sources = findSources(directory, template.callables);
   const modules = [...sources.discover, ...Object.values(sources.table)].filter((module) => module.startsWith('.'));
   const checked = typeCheck(directory, modules, toolchain);
 
   const bundleFrom = (entry: string): Promise<Bundle> =>
     bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
-  const eager = await bundleFrom(snapshotEntry());
-  refuseUnicodeProperties(eager);
-  const found = await withProgress(report, `${name}: loading its modules`, () => probe(eager));
-  checkTemplate(callables, found.handlers, sources);
+  const full = await bundleFrom(snapshotEntry('full-handler'));
+  refuseUnicodeProperties(full);
+  const found = await withProgress(report, `${name}: loading its modules`, () => probe(full));
+  checkTemplate(template, found, sources);
+  const world = found.publishers.length + found.subscriptions.length > 0 ? 'full-handler' : 'handler';
+  // A package without publishers and subscribers carries nothing of theirs.
+  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world));
 
   const files = [...new Set([...checked, ...eager.inputs])].sort();
   const hash = inputHash(directory, listSources(directory), files, toolchain);
   const built = await withProgress(report, `${name}: making the component`, () =>
-    componentizeInMode(config.initialization, found, eager, () => bundleFrom(lazyEntry(found.handlers)), toolchain),
+    componentizeInMode(
+      config.initialization,
+      found,
+      eager,
+      () => bundleFrom(lazyEntry(world, found)),
+      world,
+      toolchain,
+    ),
   );
   const manifest: Manifest = {
     manifest_version: 1,
@@ -55,7 +65,10 @@ export async function buildAnew(
     input_hash: hash,
     sdk: { name: toolchain.sdk.name, version: toolchain.sdk.version },
     engine: { name: toolchain.engine.name, componentize_js: toolchain.engine.componentizeJs },
+    world,
     handlers: found.handlers.map(summary),
+    publishers: [...found.publishers],
+    subscriptions: [...found.subscriptions],
     settings: config.settings,
   };
   const recorded = files.map((file) => relative(directory, file));
@@ -74,11 +87,12 @@ async function componentizeInMode(
   { impurities }: ProbeResult,
   eager: Bundle,
   lazyBundle: () => Promise<Bundle>,
+  world: World,
   toolchain: Toolchain,
 ): Promise<Built> {
   const lazily = async (reason: string): Promise<Built> => {
     const lazy = await lazyBundle();
-    return { component: await componentize(lazy, toolchain), bundle: lazy, mode: { mode: 'lazy', reason } };
+    return { component: await componentize(lazy, world, toolchain), bundle: lazy, mode: { mode: 'lazy', reason } };
   };
   if (wanted === 'lazy') {
     return lazily('tasker.toml says so');
@@ -94,7 +108,11 @@ async function componentizeInMode(
   }
   try {
     const reason = 'the module top level is pure';
-    return { component: await componentize(eager, toolchain), bundle: eager, mode: { mode: 'snapshot', reason } };
+    return {
+      component: await componentize(eager, world, toolchain),
+      bundle: eager,
+      mode: { mode: 'snapshot', reason },
+    };
   } catch (error) {
     if (wanted === 'snapshot' || !(error instanceof EngineError)) {
       throw error;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BuildError } from './build-error.js';
 import type { Bundle } from './bundle.js';
-import { type Toolchain, WORLD } from './toolchain.js';
+import type { Toolchain, World } from './toolchain.js';
 
 /** Output kept of a failing engine, in characters: its last lines say why. */
 const MAX_OUTPUT = 4000;
@@ -19,13 +19,13 @@ const MAX_OUTPUT = 4000;
 /** The engine could not initialise the bundle. */
 export class EngineError extends BuildError {}
 
-export async function componentize(bundle: Bundle, toolchain: Toolchain): Promise<Buffer> {
+export async function componentize(bundle: Bundle, world: World, toolchain: Toolchain): Promise<Buffer> {
   const directory = await mkdtemp(join(tmpdir(), 'tasker-componentize-'));
   try {
     const source = join(directory, bundle.fileName);
     const component = join(directory, 'component.wasm');
     await writeFile(source, bundle.code);
-    await runChild(directory, [source, toolchain.wit, WORLD, component]);
+    await runChild(directory, [source, toolchain.wit, world, component]);
     return await readFile(component);
   } finally {
     await rm(directory, { recursive: true, force: true });

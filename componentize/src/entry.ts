@@ -1,26 +1,49 @@
 /** The module a bundle starts from, in one of two forms, and the module that lists the package's modules. */
 
-import type { HandlerDescriptor } from './manifest.js';
+import type { HandlerDescriptor, PublisherDescriptor, Subscription } from './manifest.js';
+import type { Initialization } from './package-config.js';
 import type { Sources } from './sources.js';
+import type { World } from './toolchain.js';
 
 /** Specifier of the generated module that imports the package's modules. */
 export const PACKAGE_MODULE = 'tasker-package';
 
+/** What the exports of a component say they hold. */
+export interface Contents {
+  handlers: readonly HandlerDescriptor[];
+  publishers: readonly PublisherDescriptor[];
+  subscriptions: readonly Subscription[];
+}
+
 /** The package's modules are initialised with the bundle. */
-export function snapshotEntry(): string {
-  return [
-    `import { prewarm, snapshotComponent } from '@tasker-wasm/guest/component';`,
-    `import { modules } from '${PACKAGE_MODULE}';`,
-    `export const handlers = snapshotComponent(modules);`,
-    `await prewarm();`,
-  ].join('\n');
+export function snapshotEntry(world: World): string {
+  return entry(world, 'snapshot', () => 'modules', `import { modules } from '${PACKAGE_MODULE}';`);
 }
 
 /** The package's modules are initialised in the first call. */
-export function lazyEntry(descriptors: readonly HandlerDescriptor[]): string {
+export function lazyEntry(world: World, contents: Contents): string {
+  return entry(
+    world,
+    'lazy',
+    (held) => `${JSON.stringify(contents[held])}, load`,
+    `const load = () => import('${PACKAGE_MODULE}');`,
+  );
+}
+
+function entry(world: World, mode: Initialization, from: (held: keyof Contents) => string, modules: string): string {
+  const exported: Array<[name: string, maker: string, held: keyof Contents]> = [
+    ['handlers', `${mode}Component`, 'handlers'],
+  ];
+  if (world === 'full-handler') {
+    exported.push(
+      ['publishers', `${mode}Publishers`, 'publishers'],
+      ['subscribers', `${mode}Subscribers`, 'subscriptions'],
+    );
+  }
   return [
-    `import { lazyComponent, prewarm } from '@tasker-wasm/guest/component';`,
-    `export const handlers = lazyComponent(${JSON.stringify(descriptors)}, () => import('${PACKAGE_MODULE}'));`,
+    `import { ${['prewarm', ...exported.map(([, maker]) => maker)].join(', ')} } from '@tasker-wasm/guest/component';`,
+    modules,
+    ...exported.map(([name, maker, held]) => `export const ${name} = ${maker}(${from(held)});`),
     `await prewarm();`,
   ].join('\n');
 }

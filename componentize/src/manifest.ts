@@ -1,6 +1,7 @@
 /** The file beside a component that tells the host what it holds without running it. */
 
 import type { Initialization } from './package-config.js';
+import type { World } from './toolchain.js';
 
 export interface HandlerDescriptor {
   name: string;
@@ -8,6 +9,19 @@ export interface HandlerDescriptor {
   capabilities: string[];
   methods: string[];
   configSchema?: string | undefined;
+}
+
+export interface PublisherDescriptor {
+  /** What templates name as `publisher`. */
+  name: string;
+  /** Whether it wants to hear how its events fared. */
+  reports: boolean;
+}
+
+export interface Subscription {
+  subscriber: string;
+  /** Event names; `*` stands for any characters. */
+  patterns: string[];
 }
 
 export interface Manifest {
@@ -22,7 +36,11 @@ export interface Manifest {
   input_hash: string;
   sdk: { name: string; version: string };
   engine: { name: string; componentize_js: string };
+  /** `full-handler` where there are publishers or subscriptions. */
+  world: World;
   handlers: Array<Omit<HandlerDescriptor, 'configSchema'>>;
+  publishers: PublisherDescriptor[];
+  subscriptions: Subscription[];
   /** What the `config` import shows the guest. */
   settings: Record<string, unknown>;
 }

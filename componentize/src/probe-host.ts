@@ -4,7 +4,7 @@ import vm from 'node:vm';
 
 const INTERFACES: Readonly<Record<string, Record<string, unknown>>> = {
   'tasker:handler/log@0.1.0': { enabled: false, emit: undefined },
-  'tasker:handler/execution@0.1.0': { remainingMs: 60_000, cancellationRequested: false },
+  'tasker:handler/execution@0.1.0': { remainingMs: 60_000, cancellationRequested: false, saveCheckpoint: undefined },
   'tasker:handler/config@0.1.0': { get: undefined, entries: [] },
 };
 

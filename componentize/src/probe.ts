@@ -6,20 +6,20 @@
 import { Worker } from 'node:worker_threads';
 import { BuildError } from './build-error.js';
 import type { Bundle } from './bundle.js';
+import type { Contents } from './entry.js';
 import { locateStack } from './locate.js';
-import type { HandlerDescriptor } from './manifest.js';
 import type { ProbeReport } from './probe-worker.js';
 
 /** A module that takes longer to load would take as long in every step. */
 const TIMEOUT_MS = 20_000;
 const MEMORY_MB = 512;
 
-export interface ProbeResult {
-  handlers: HandlerDescriptor[];
+export interface ProbeResult extends Contents {
   /** Each impure thing the top level does: `Math.random() (src/ids.ts:3:12)`. Empty when it is pure. */
   impurities: string[];
 }
 
+/** @param bundle one of the world `full-handler` */
 export async function probe(bundle: Bundle): Promise<ProbeResult> {
   const report = await run(bundle);
   if (report.error !== null) {
@@ -32,7 +32,8 @@ export async function probe(bundle: Bundle): Promise<ProbeResult> {
     const place = locateStack(bundle, stack);
     return place === null ? what : `${what} (${place})`;
   });
-  return { handlers: report.handlers, impurities: [...new Set(impurities)] };
+  const { handlers, publishers, subscriptions } = report;
+  return { handlers, publishers, subscriptions, impurities: [...new Set(impurities)] };
 }
 
 function run(bundle: Bundle): Promise<ProbeReport> {

@@ -1,8 +1,8 @@
-/** The callables a package's `template.yaml` names, each with its line: what the component has to serve. */
+/** What a package's `template.yaml` names, each with its line: what the component has to serve. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { BuildError } from './build-error.js';
 
 export interface TemplateCallable {
@@ -14,11 +14,24 @@ export interface TemplateCallable {
   resolver: string | null;
 }
 
+export interface TemplatePublisher {
+  publisher: string;
+  step: string;
+  event: string;
+  /** `template.yaml:12` */
+  location: string;
+}
+
+export interface Template {
+  callables: TemplateCallable[];
+  publishers: TemplatePublisher[];
+}
+
 /** Empty when the package has no template of its own. */
-export function readTemplateCallables(directory: string): TemplateCallable[] {
+export function readTemplate(directory: string): Template {
   const file = join(directory, 'template.yaml');
   if (!existsSync(file)) {
-    return [];
+    return { callables: [], publishers: [] };
   }
   const lines = new LineCounter();
   const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
@@ -32,23 +45,48 @@ export function readTemplateCallables(directory: string): TemplateCallable[] {
     );
   }
   const steps = document.get('steps');
-  if (!isSeq(steps)) {
+  const maps = isSeq(steps) ? steps.items.filter((step) => isMap(step)) : [];
+  const locate = (node: Scalar) => `template.yaml:${lines.linePos(node.range?.[0] ?? 0).line}`;
+  return {
+    callables: maps.flatMap((step) => callableOf(step, locate)),
+    publishers: maps.flatMap((step) => publishersOf(step, locate)),
+  };
+}
+
+type Locate = (node: Scalar) => string;
+
+function callableOf(step: YAMLMap, locate: Locate): TemplateCallable[] {
+  const handler = step.get('handler');
+  const callable = isMap(handler) ? handler.get('callable', true) : undefined;
+  if (!isMap(handler) || !isScalar(callable) || typeof callable.value !== 'string') {
     return [];
   }
-  return steps.items.flatMap((step) => {
-    const handler = isMap(step) ? step.get('handler') : undefined;
-    const callable = isMap(handler) ? handler.get('callable', true) : undefined;
-    if (!isMap(step) || !isMap(handler) || !isScalar(callable) || typeof callable.value !== 'string') {
-      return [];
-    }
-    const { line } = lines.linePos(callable.range?.[0] ?? 0);
-    return {
+  return [
+    {
       callable: callable.value,
       step: String(step.get('name')),
-      location: `template.yaml:${line}`,
+      location: locate(callable),
       method: text(handler.get('method')),
       resolver: text(handler.get('resolver')),
-    };
+    },
+  ];
+}
+
+function publishersOf(step: YAMLMap, locate: Locate): TemplatePublisher[] {
+  const events = step.get('publishes_events');
+  return (isSeq(events) ? events.items : []).flatMap((event) => {
+    const publisher = isMap(event) ? event.get('publisher', true) : undefined;
+    if (!isMap(event) || !isScalar(publisher) || text(publisher.value) === null) {
+      return [];
+    }
+    return [
+      {
+        publisher: String(publisher.value),
+        step: String(step.get('name')),
+        event: String(event.get('name')),
+        location: locate(publisher),
+      },
+    ];
   });
 }
 

@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The world TypeScript packages are built for. */
-export const WORLD = 'full-handler';
+/** The WIT worlds packages are built for; the fuller one where they carry publishers or subscribers of events. */
+export type World = 'handler' | 'full-handler';
 
 /** Package names under which handlers import the SDK: the published one, two older ones and the SDK's own. */
 export const SDK_IMPORT =

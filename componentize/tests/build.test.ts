@@ -49,7 +49,10 @@ it(
         name: 'starlingmonkey',
         componentize_js: packageJson.dependencies['@bytecodealliance/componentize-js'],
       },
+      world: 'handler',
       handlers: [{ name: 'Shop.Charge', version: '1.0.0', capabilities: ['process'], methods: ['call'] }],
+      publishers: [],
+      subscriptions: [],
       settings: { zone: 'eu', limits: { retries: 3 } },
     });
     const map = json(directory, 'dist/shop.wasm.map');

@@ -1,25 +1,25 @@
 /** What the probe takes for pure at the top level of a module, and what it does not. */
 
 import { describe, expect, it } from 'vitest';
-import { bundle } from '../dist/bundle.js';
+import { type Bundle, bundle } from '../dist/bundle.js';
 import { packageModule, snapshotEntry } from '../dist/entry.js';
 import { type ProbeResult, probe } from '../dist/probe.js';
 import { findSources } from '../dist/sources.js';
-import { findToolchain } from '../dist/toolchain.js';
-import { CHARGE, type Files, packageOf } from './package.js';
+import { findToolchain, type World } from '../dist/toolchain.js';
+import { CHARGE, type Files, packageOf, write } from './package.js';
+
+function bundled(directory: string, world: World): Promise<Bundle> {
+  return bundle({
+    directory,
+    name: 'shop',
+    entry: snapshotEntry(world),
+    packageModule: packageModule(findSources(directory, [])),
+    toolchain: findToolchain(),
+  });
+}
 
 async function probed(files: Files): Promise<ProbeResult> {
-  const directory = packageOf(files);
-  const sources = findSources(directory, []);
-  return probe(
-    await bundle({
-      directory,
-      name: 'shop',
-      entry: snapshotEntry(),
-      packageModule: packageModule(sources),
-      toolchain: findToolchain(),
-    }),
-  );
+  return probe(await bundled(packageOf(files), 'full-handler'));
 }
 
 const IMPURE: ReadonlyArray<readonly [code: string, what: string]> = [
@@ -114,5 +114,56 @@ describe('the handlers of a package', () => {
   ])('may import the SDK as %s', async (specifier) => {
     const { handlers } = await probed({ 'src/index.ts': CHARGE.replace('@tasker-systems/tasker', specifier) });
     expect(handlers).toHaveLength(1);
+  });
+});
+
+describe('the publishers and subscribers of a package', () => {
+  const EVENTS = `import { BasePublisher, BaseSubscriber, PublisherRegistry, SubscriberRegistry } from '@tasker-systems/tasker';
+class Registered extends BasePublisher {
+  readonly publisherName = 'registered';
+}
+export class Exported extends BasePublisher {
+  static publisherName = 'exported';
+  async afterPublish(): Promise<void> {}
+}
+class Metrics extends BaseSubscriber {
+  handle(): void {}
+}
+export class Audit extends BaseSubscriber {
+  static subscribesTo(): string[] {
+    return ['order.*'];
+  }
+  handle(): void {}
+}
+PublisherRegistry.instance.register(new Registered());
+SubscriberRegistry.instance.register(Metrics);
+`;
+
+  it('are found in what it exports and in what it registers, which is pure', async () => {
+    const found = await probed({ 'src/index.ts': `export * from './events.js';\n${CHARGE}`, 'src/events.ts': EVENTS });
+    expect(found).toMatchObject({
+      handlers: [{ name: 'Shop.Charge' }],
+      publishers: [
+        { name: 'registered', reports: false },
+        { name: 'exported', reports: true },
+      ],
+      subscriptions: [
+        { subscriber: 'Metrics', patterns: ['*'] },
+        { subscriber: 'Audit', patterns: ['order.*'] },
+      ],
+      impurities: [],
+    });
+  });
+
+  it('are nothing that a plain package carries', async () => {
+    const directory = packageOf();
+    const codeOf = async (world: World, source: string) => {
+      write(directory, { 'src/index.ts': source });
+      const { code } = await bundled(directory, world);
+      return code;
+    };
+    const names = /\bBasePublisher\b|\bBaseSubscriber\b|PublisherRegistry|InProcessDomainEventPoller/;
+    expect(await codeOf('handler', CHARGE)).not.toMatch(names);
+    expect(await codeOf('full-handler', `${CHARGE}${EVENTS}`)).toMatch(names);
   });
 });

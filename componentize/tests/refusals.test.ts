@@ -13,6 +13,22 @@ steps:
 ${handler}
 `;
 
+const PUBLISHER = `import { BasePublisher } from '@tasker-systems/tasker';
+
+export class Refunds extends BasePublisher {
+  readonly publisherName = 'refunds';
+}
+`;
+/** A step that publishes two events, each with a publisher. */
+const publishing = (first: string, second: string) => `${template('      callable: Shop.Charge')}\
+    publishes_events:
+      - name: order.charged
+        publisher: ${first}
+      - name: order.refunded
+        condition: always
+        publisher: ${second}
+`;
+
 const CASES: Record<string, Files> = {
   'tasker-toml-missing': { 'tasker.toml': null },
   'tasker-toml-empty': { 'tasker.toml': '' },
@@ -54,6 +70,18 @@ const CASES: Record<string, Files> = {
   'template-names-an-unknown-handler': { 'template.yaml': template('      callable: Shop.Refund') },
   'template-names-an-unknown-method': {
     'template.yaml': template('      callable: Shop.Charge\n      method: refund'),
+  },
+  'template-names-an-unknown-publisher': {
+    'src/index.ts': `export * from './charge.js';\nexport * from './refunds.js';\n`,
+    'src/charge.ts': CHARGE,
+    'src/refunds.ts': PUBLISHER,
+    'template.yaml': publishing('charges', 'refunds'),
+  },
+  'template-names-publishers-and-there-are-none': { 'template.yaml': publishing('default', 'refunds') },
+  'two-publishers-with-one-name': {
+    'src/index.ts': `export * from './refunds.js';\nexport * from './more.js';\n${CHARGE}`,
+    'src/refunds.ts': PUBLISHER,
+    'src/more.ts': PUBLISHER.replace('class Refunds', 'class MoreRefunds'),
   },
   'template-not-yaml': { 'template.yaml': 'name: [charge\nsteps:\n  - a: {\n' },
   'snapshot-insisted-on-and-impossible': {

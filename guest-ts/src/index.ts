@@ -1,6 +1,47 @@
 /** What a step handler may import, all of it flat. */
 
 export {
+  aggregateBatchResults,
+  type BatchAggregationResult,
+  type BatchAggregationScenario,
+  detectAggregationScenario,
+} from './batch/aggregation.js';
+export { applyBatchable, type Batchable, BatchableMixin } from './batch/batchable.js';
+export type { BatchWorkerConfig, CursorConfig } from './batch/cursors.js';
+export { BatchableStepHandler } from './batch/handler.js';
+export {
+  type BatchMetadata,
+  type BatchProcessingOutcome,
+  type CreateBatchesOutcome,
+  createBatches,
+  type FailureStrategy,
+  isCreateBatches,
+  isNoBatches,
+  type NoBatchesOutcome,
+  noBatches,
+  type RustBatchWorkerInputs,
+  type RustCursorConfig,
+} from './batch/outcome.js';
+export type { BatchAnalyzerOutcome, BatchableResult, BatchWorkerOutcome } from './batch/results.js';
+export { type BatchWorkerContext, createBatchWorkerContext } from './batch/worker-context.js';
+export type { Progress } from './checkpoint/progress.js';
+export {
+  CheckpointError,
+  type CheckpointRuntime,
+  clearCheckpointRuntime,
+  saveCheckpoint,
+  setCheckpointRuntime,
+} from './checkpoint/save.js';
+export type { CheckpointYieldData } from './checkpoint/yield.js';
+export { DecisionHandler, DecisionStepHandler } from './decision/handler.js';
+export { applyDecision, type DecisionCapable, DecisionMixin } from './decision/mixin.js';
+export { type DecisionPointOutcome, DecisionType } from './decision/outcome.js';
+export { type BatchConfig, defineBatchAnalyzer, defineBatchWorker } from './dsl/batch.js';
+export { Decision, defineDecisionHandler } from './dsl/decision.js';
+export type { DefinedHandler, HandlerArgs, HandlerFn, HandlerOptions } from './dsl/define.js';
+export { defineHandler } from './dsl/handler.js';
+export * from './events/index.js';
+export {
   type ExecutableHandler,
   StepHandler,
   type StepHandlerClass,

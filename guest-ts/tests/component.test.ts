@@ -51,6 +51,37 @@ describe('the description of a component', () => {
     ]);
   });
 
+  it('leaves out the methods a handler has from the SDK', () => {
+    class Route extends fresh.DecisionHandler {
+      static override handlerName = 'route';
+      async call() {
+        return this.skipBranches('closed');
+      }
+      async reroute() {
+        return this.call();
+      }
+    }
+    class Work extends fresh.BatchableStepHandler {
+      static override handlerName = 'work';
+      constructor() {
+        super();
+        fresh.applyDecision(this);
+      }
+      async call() {
+        return this.noBatchesResult();
+      }
+    }
+    class Either extends Ship {
+      static override handlerName = 'either';
+      constructor() {
+        super();
+        fresh.applyBatchable(this);
+      }
+    }
+    const { handlers } = component.snapshotComponent(modules({ Route, Work, Either })).describe();
+    expect(handlers.map(({ methods }) => methods)).toEqual([['call', 'reroute'], ['call'], ['call']]);
+  });
+
   it('calls no host import', () => {
     component.snapshotComponent(modules({ Charge })).describe();
     expect(hostLog.asked).toEqual([]);
@@ -194,15 +225,32 @@ it('warming up leaves nothing behind', async () => {
 
 it('the SDK exports what handlers import', () => {
   expect(Object.keys(sdk).sort()).toEqual([
+    'BasePublisher',
+    'BaseSubscriber',
+    'BatchableMixin',
+    'BatchableStepHandler',
+    'CheckpointError',
     'ClassLookupResolver',
+    'Decision',
+    'DecisionHandler',
+    'DecisionMixin',
+    'DecisionStepHandler',
+    'DecisionType',
+    'DefaultPublisher',
+    'DuplicatePublisherError',
     'ErrorType',
     'ExplicitMappingResolver',
     'HandlerInitError',
     'HandlerRegistry',
+    'InProcessDomainEventPoller',
     'MethodDispatchError',
     'MethodDispatchWrapper',
     'NoResolverMatchError',
     'PermanentError',
+    'PublisherNotFoundError',
+    'PublisherRegistry',
+    'PublisherValidationError',
+    'RegistryFrozenError',
     'RegistryResolver',
     'ResolutionError',
     'ResolverChain',
@@ -211,12 +259,30 @@ it('the SDK exports what handlers import', () => {
     'StepContext',
     'StepHandler',
     'StepHandlerResult',
+    'SubscriberRegistry',
+    'aggregateBatchResults',
+    'applyBatchable',
+    'applyDecision',
+    'clearCheckpointRuntime',
     'clearLoggingRuntime',
+    'createBatchWorkerContext',
+    'createBatches',
+    'createDomainEvent',
+    'createFfiPollAdapter',
     'createLogger',
+    'createStepEventContext',
+    'defineBatchAnalyzer',
+    'defineBatchWorker',
+    'defineDecisionHandler',
+    'defineHandler',
+    'detectAggregationScenario',
     'effectiveMethod',
+    'ffiEventToDomainEvent',
     'fromCallable',
     'fromDto',
     'hasResolverHint',
+    'isCreateBatches',
+    'isNoBatches',
     'isStandardErrorType',
     'isTypicallyRetryable',
     'logDebug',
@@ -224,7 +290,10 @@ it('the SDK exports what handlers import', () => {
     'logInfo',
     'logTrace',
     'logWarn',
+    'noBatches',
     'normalizeToDefinition',
+    'saveCheckpoint',
+    'setCheckpointRuntime',
     'setLoggingRuntime',
     'usesMethodDispatch',
   ]);

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { dispatch } from '../src/component/dispatch.js';
 import {
+  BatchableStepHandler,
   ClassLookupResolver,
   ErrorType,
   ExplicitMappingResolver,
@@ -79,6 +80,22 @@ describe('a call that reaches no handler', () => {
       expect(call).not.toHaveBeenCalled();
     },
   );
+
+  it('names a method the handler has from the SDK: it is not written to run a step', async () => {
+    class Work extends BatchableStepHandler {
+      static override handlerName = 'x';
+      async call(): Promise<StepHandlerResult> {
+        return this.success({});
+      }
+    }
+    explicit.register('x', Work);
+    for (const method of ['handleNoOpWorker', 'noBatchesResult']) {
+      expect(await dispatchErrorOf(() => run(witContext('x', { method })))).toEqual({
+        tag: 'method-not-found',
+        val: ['x', method],
+      });
+    }
+  });
 
   it('names the resolver that does not exist', async () => {
     explicit.register('x', Charge);
@@ -269,13 +286,8 @@ describe('what a handler returns', () => {
       'snake_case',
       { error_context: 'busy', backoff_hint: { backoff_type: 'RateLimit', delay_seconds: 9, context: 'c' } },
     ],
-  ])('carries advice to the orchestration written in %s', async (_casing, advice) => {
-    const result = new StepHandlerResult({
-      success: true,
-      metadata: { a: 1 },
-      orchestrationMetadata: { headers: { h: 'v' }, custom: { k: 1 }, ...advice },
-    });
-    expect((await successOf(returning(result))).metadata).toEqual({
+  ])('carries advice to the orchestration written in %s, failed or not', async (_casing, advice) => {
+    const metadata = {
       a: 1,
       orchestration_metadata: {
         headers: { h: 'v' },
@@ -283,7 +295,15 @@ describe('what a handler returns', () => {
         backoff_hint: { backoff_type: 'RateLimit', delay_seconds: 9, context: 'c' },
         custom: { k: 1 },
       },
-    });
+    };
+    const result = (success: boolean) =>
+      new StepHandlerResult({
+        success,
+        metadata: { a: 1 },
+        orchestrationMetadata: { headers: { h: 'v' }, custom: { k: 1 }, ...advice },
+      });
+    expect((await successOf(returning(result(true)))).metadata).toEqual(metadata);
+    expect(JSON.parse((await failureOf(returning(result(false)))).metadata)).toEqual(metadata);
   });
 });
 

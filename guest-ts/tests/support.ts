@@ -1,7 +1,7 @@
 /** Step events and step contexts to call handlers with. */
 
 import type { WitDispatchError, WitFailure, WitStepContext, WitStepOutcome } from '../src/component/wit.js';
-import type { FfiStepEvent, NestedStepEvent } from '../src/index.js';
+import { type FfiStepEvent, type NestedStepEvent, StepContext } from '../src/index.js';
 
 export const TASK = '0198a000-0000-7000-8000-000000000001';
 export const STEP = '0198a000-0000-7000-8000-000000000002';
@@ -43,6 +43,35 @@ export function flatEvent(changes: Partial<FfiStepEvent> = {}): FfiStepEvent {
     },
     ...changes,
   };
+}
+
+/** A context with nothing in it but what is given. */
+export function stepContext({
+  input = {},
+  config = {},
+  inputs = {},
+  dependencies = {},
+  attempts = 0,
+  checkpoint = null,
+}: {
+  input?: Record<string, unknown>;
+  config?: Record<string, unknown>;
+  inputs?: Record<string, unknown>;
+  dependencies?: Record<string, unknown>;
+  attempts?: number;
+  checkpoint?: Record<string, unknown> | null;
+} = {}): StepContext {
+  const { task, workflowStep, stepDefinition, ...event } = flatEvent();
+  return StepContext.fromFfiEvent(
+    {
+      ...event,
+      task: { ...(task as NonNullable<typeof task>), context: input },
+      workflowStep: { ...(workflowStep as NonNullable<typeof workflowStep>), attempts, inputs, checkpoint },
+      stepDefinition: { ...(stepDefinition as NonNullable<typeof stepDefinition>), handlerInitialization: config },
+      dependencyResults: dependencies,
+    },
+    'Shop.Charge',
+  );
 }
 
 /** The same event in the nested snake_case form. */

@@ -6,11 +6,19 @@ declare module 'tasker:handler/log@0.1.0' {
   export function emit(level: Level, message: string, fields: string): void;
 }
 
-/** Facts about the running call. */
+/** Facts about the running call, and progress that outlives it. */
 declare module 'tasker:handler/execution@0.1.0' {
   /** Milliseconds until the host interrupts the call. */
   export function remainingMs(): number;
   export function cancellationRequested(): boolean;
+  /** Throws an Error when it was not stored, whose `payload` says why. */
+  export function saveCheckpoint(progress: {
+    /** JSON text. */
+    cursor: string;
+    itemsProcessed: bigint;
+    /** A JSON object. */
+    accumulatedResults?: string | undefined;
+  }): void;
 }
 
 /** Settings granted to the component; every value is JSON text. */

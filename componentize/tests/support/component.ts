@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { transpile } from '@bytecodealliance/jco';
 import { onTestFinished } from 'vitest';
-import type { WitHandlers, WitStepOutcome } from '../../../guest-ts/src/component/wit.js';
+import type { WitPublishers } from '../../../guest-ts/src/component/publishers.js';
+import type { WitSubscribers } from '../../../guest-ts/src/component/subscribers.js';
+import type { WitCheckpointYield, WitHandlers, WitStepOutcome } from '../../../guest-ts/src/component/wit.js';
 
 export const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -15,14 +17,28 @@ export const enabled = () => true;
 export const emit = (level, message, fields) => records.push([level, message, JSON.parse(fields)]);
 export const remainingMs = () => 1000;
 export const cancellationRequested = () => false;
+export const checkpoints = [];
+export const refusals = [];
+export const saveCheckpoint = (progress) => {
+  const refusal = refusals.shift();
+  if (refusal !== undefined) throw refusal;
+  checkpoints.push(progress);
+};
 export const get = () => undefined;
 export const entries = () => [['greeting', '"hello"']];
 `;
 
 export interface Instance {
   handlers: WitHandlers;
+  /** Of a component of the world `full-handler`. */
+  publishers: WitPublishers;
+  subscribers: WitSubscribers;
   /** What the guest logged: level, message, fields. */
   records: Array<[string, string, Record<string, unknown>]>;
+  /** What the guest saved while a call went on. */
+  checkpoints: WitCheckpointYield[];
+  /** Why the next checkpoints are not stored. */
+  refusals: string[];
 }
 
 /** A function that makes a new instance of the component with each call. */
@@ -47,9 +63,9 @@ export async function instances(wasm: string): Promise<() => Promise<Instance>> 
       writeFileSync(join(directory, name), content as Uint8Array);
     }
     const load = (name: string) => import(pathToFileURL(join(directory, name)).href);
-    const { handlers } = await load('component.js');
-    const { records } = await load('host.js');
-    return { handlers, records };
+    const { handlers, publishers, subscribers } = await load('component.js');
+    const { records, checkpoints, refusals } = await load('host.js');
+    return { handlers, publishers, subscribers, records, checkpoints, refusals };
   };
 }
 
@@ -59,6 +75,7 @@ export async function call(
   callable: string,
   context: Record<string, unknown> = {},
   method?: string,
+  step: Record<string, unknown> = {},
 ): Promise<WitStepOutcome | { error: unknown }> {
   const uuid = '00000000-0000-0000-0000-000000000000';
   try {
@@ -70,7 +87,7 @@ export async function call(
       attempts: 0,
       maxAttempts: 3,
       timeBudgetMs: 1000,
-      event: JSON.stringify({ task: { context }, workflowStep: { attempts: 0, maxAttempts: 3 } }),
+      event: JSON.stringify({ task: { context }, workflowStep: { attempts: 0, maxAttempts: 3, ...step } }),
     });
   } catch (error) {
     return { error: (error as { payload?: unknown }).payload ?? error };

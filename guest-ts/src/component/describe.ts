@@ -1,5 +1,6 @@
 /** The descriptor of each registered handler. A handler that cannot be constructed is described from its class. */
 
+import { isHelper } from '../handler/helpers.js';
 import { type ExecutableHandler, StepHandler, type StepHandlerClass } from '../handler/step-handler.js';
 import type { ExplicitMappingResolver } from '../registry/explicit-mapping.js';
 import { fromCallable } from '../registry/handler-definition.js';
@@ -36,7 +37,13 @@ function methodsOf(handler: object | undefined): string[] {
     level = Object.getPrototypeOf(level)
   ) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (typeof property.value === 'function' && !name.startsWith('_') && !(name in StepHandler.prototype)) {
+      const { value } = property;
+      if (
+        typeof value === 'function' &&
+        !isHelper(value) &&
+        !name.startsWith('_') &&
+        !(name in StepHandler.prototype)
+      ) {
         methods.add(name);
       }
     }

@@ -1,7 +1,7 @@
 /**
  * The component's export, `handlers`. The build generates an entry that calls one of the two functions here:
  * `snapshotComponent` when the package's modules may be initialised while the component is built, `lazyComponent`
- * when that has to wait for the call.
+ * when that has to wait for the call. The exports of a package with publishers or subscribers are made the same way.
  */
 
 import { type ModuleTable, setModuleTable } from '../registry/class-lookup.js';
@@ -12,11 +12,14 @@ import { VERSION } from '../version.js';
 import { describeHandlers } from './describe.js';
 import { type ModuleExports, registerHandlers } from './discover.js';
 import { dispatch } from './dispatch.js';
+import { installHostCheckpoint } from './host-checkpoint.js';
 import { installHostLog, openHostLog } from './host-log.js';
 import { messageOf } from './thrown.js';
 import type { WitDispatchError, WitHandlerDescriptor, WitHandlers } from './wit.js';
 
 export { prewarm } from './prewarm.js';
+export { lazyPublishers, snapshotPublishers, type WitPublisherDescriptor } from './publishers.js';
+export { lazySubscribers, snapshotSubscribers, type WitSubscription } from './subscribers.js';
 export type { WitHandlerDescriptor } from './wit.js';
 
 export interface PackageModules {
@@ -27,6 +30,7 @@ export interface PackageModules {
 }
 
 installHostLog();
+installHostCheckpoint();
 
 /** Registers the package's handlers at once. */
 export function snapshotComponent(modules: PackageModules): WitHandlers {

@@ -1,5 +1,6 @@
 /** From what a handler returned or threw to the outcome the host understands. */
 
+import { progress } from '../checkpoint/progress.js';
 import type { OrchestrationMetadata, StepHandlerResult } from '../types/step-handler-result.js';
 import { messageOf, readThrown } from './thrown.js';
 import type { WitErrorType, WitFailure, WitStepOutcome } from './wit.js';
@@ -25,6 +26,9 @@ export function outcomeOf(returned: unknown, handlerName: string): WitStepOutcom
     });
   }
   try {
+    if (returned.success && returned.metadata?.checkpoint_yield === true) {
+      return checkpoint(returned.result, handlerName);
+    }
     const metadata = metadataJson(returned.metadata, returned.orchestrationMetadata);
     if (returned.success) {
       return { tag: 'success', val: { result: json(returned.result, 'result'), metadata } };
@@ -63,6 +67,20 @@ function failure(
   partial: Pick<WitFailure, 'message' | 'errorType' | 'retryable'> & Partial<WitFailure>,
 ): WitStepOutcome {
   return { tag: 'failure', val: { errorCode: undefined, metadata: '{}', backtrace: [], ...partial } };
+}
+
+/** A checkpoint that cannot be stored ends the step: the next attempt would yield the same. */
+function checkpoint(yielded: Record<string, unknown> | null, handlerName: string): WitStepOutcome {
+  const { cursor, items_processed, accumulated_results } = yielded ?? {};
+  try {
+    return { tag: 'checkpoint', val: progress(cursor, items_processed, accumulated_results) };
+  } catch (error) {
+    return failure({
+      message: `The checkpoint of handler ${handlerName} cannot be stored: ${messageOf(error)}`,
+      errorType: { tag: 'other', val: 'invalid_checkpoint' },
+      retryable: false,
+    });
+  }
 }
 
 function notSerializable(error: unknown, handlerName: string): WitStepOutcome {

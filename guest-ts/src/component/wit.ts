@@ -28,9 +28,16 @@ export interface WitFailure {
   backtrace: string[];
 }
 
+export interface WitCheckpointYield {
+  cursor: string;
+  itemsProcessed: bigint;
+  accumulatedResults?: string | undefined;
+}
+
 export type WitStepOutcome =
   | { tag: 'success'; val: { result: string; metadata: string } }
-  | { tag: 'failure'; val: WitFailure };
+  | { tag: 'failure'; val: WitFailure }
+  | { tag: 'checkpoint'; val: WitCheckpointYield };
 
 /** Thrown as it is: the bindings turn a thrown value that is no Error into the `err` of the result. */
 export type WitDispatchError =

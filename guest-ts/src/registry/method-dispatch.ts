@@ -1,3 +1,4 @@
+import { isHelper } from '../handler/helpers.js';
 import { type ExecutableHandler, StepHandler } from '../handler/step-handler.js';
 import type { StepContext } from '../types/step-context.js';
 import type { StepHandlerResult } from '../types/step-handler-result.js';
@@ -7,14 +8,17 @@ export type HandlerMethod = (context: StepContext) => Promise<StepHandlerResult>
 
 /**
  * The entry point of a handler a template may name, or null. What every handler inherits (`constructor`,
- * `configSchema`, `toString`, ...) is not one.
+ * `configSchema`, `toString`, ...) is not one, nor is what it has from the SDK.
  */
 export function handlerMethod(handler: ExecutableHandler, name: string): HandlerMethod | null {
   if (name !== 'call' && name in StepHandler.prototype) {
     return null;
   }
   const method = (handler as unknown as Record<string, unknown>)[name];
-  return typeof method === 'function' ? (method as HandlerMethod) : null;
+  if (typeof method !== 'function' || (name !== 'call' && isHelper(method))) {
+    return null;
+  }
+  return method as HandlerMethod;
 }
 
 /** Makes another method of a handler its `call`. */

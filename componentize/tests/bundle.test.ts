@@ -1,0 +1,46 @@
+/** What goes into a bundle: code that no handler uses would be parsed and kept in every component. */
+
+import { expect, it } from 'vitest';
+import { bundle } from '../dist/bundle.js';
+import { packageModule, snapshotEntry } from '../dist/entry.js';
+import { findSources } from '../dist/sources.js';
+import { findToolchain } from '../dist/toolchain.js';
+import { CHARGE, packageOf } from './package.js';
+
+/** The folders of the SDK that a package of this source carries. */
+async function foldersOf(source: string): Promise<string[]> {
+  const directory = packageOf({ 'src/index.ts': source });
+  const { map } = await bundle({
+    directory,
+    name: 'shop',
+    entry: snapshotEntry('handler'),
+    packageModule: packageModule(findSources(directory, [])),
+    toolchain: findToolchain(),
+  });
+  const folders = map.sources.map((file) => /^@tasker-wasm\/guest\/src\/(\w+)\//.exec(file)?.[1] ?? '');
+  return [...new Set(folders)].filter((folder) => folder !== '').sort();
+}
+
+const SDK = "from '@tasker-systems/tasker';";
+const ALWAYS = ['checkpoint', 'component', 'handler', 'logging', 'registry', 'types'];
+
+it('a plain handler carries nothing for decisions, batches and functions', async () => {
+  expect(await foldersOf(CHARGE)).toEqual(ALWAYS);
+});
+
+it('a handler made of a function carries nothing for decisions and batches', async () => {
+  const source = `import { defineHandler } ${SDK}\nexport const Charge = defineHandler('charge', {}, async () => ({}));\n`;
+  expect(await foldersOf(source)).toEqual([...ALWAYS, 'dsl'].sort());
+});
+
+it('a decision carries nothing for batches', async () => {
+  const source = `import { DecisionHandler } ${SDK}
+export class Route extends DecisionHandler {
+  static handlerName = 'route';
+  async call() {
+    return this.skipBranches('closed');
+  }
+}
+`;
+  expect(await foldersOf(source)).toEqual([...ALWAYS, 'decision'].sort());
+});

@@ -1,0 +1,5 @@
+export {
+  AggregateInventoryHandler,
+  AnalyzeCsvHandler,
+  ProcessCsvRowsHandler,
+} from './step_handlers/csv_step_handlers.js';

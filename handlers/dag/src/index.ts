@@ -1,0 +1,9 @@
+export {
+  CheckPolicy,
+  ConvertPrice,
+  PriceListing,
+  PublishListing,
+  RatePhotos,
+  ReceiveListing,
+  TagPhotos,
+} from './step_handlers/listing_step_handlers.js';

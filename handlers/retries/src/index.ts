@@ -1,0 +1,6 @@
+export {
+  ClosedAccountHandler,
+  FlakyCallHandler,
+  InvalidRequestHandler,
+  RateLimitedCallHandler,
+} from './step_handlers/retry_step_handlers.js';

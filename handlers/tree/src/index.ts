@@ -1,0 +1,1 @@
+export { AllocateHandler, ApprovePlanHandler, SetBudgetHandler } from './step_handlers/budget_step_handlers.js';

@@ -27,7 +27,12 @@
       (field "message" string) (field "error-type" $error-type) (field "error-code" $maybe-string)
       (field "retryable" bool) (field "metadata" $json) (field "backtrace" $strings)))
     (export "failure" (type $failure (eq $failure-is)))
-    (type $step-outcome-is (variant (case "success" $success) (case "failure" $failure)))
+    (type $maybe-json (option $json))
+    (type $checkpoint-yield-is (record
+      (field "cursor" $json) (field "items-processed" u64) (field "accumulated-results" $maybe-json)))
+    (export "checkpoint-yield" (type $checkpoint-yield (eq $checkpoint-yield-is)))
+    (type $step-outcome-is (variant
+      (case "success" $success) (case "failure" $failure) (case "checkpoint" $checkpoint-yield)))
     (export "step-outcome" (type $step-outcome (eq $step-outcome-is)))
     (type $method-is (tuple string string))
     (type $dispatch-error-is (variant
@@ -41,6 +46,7 @@
   (alias export $types "error-type" (type $error-type))
   (alias export $types "success" (type $success))
   (alias export $types "failure" (type $failure))
+  (alias export $types "checkpoint-yield" (type $checkpoint-yield))
   (alias export $types "step-outcome" (type $step-outcome))
   (alias export $types "dispatch-error" (type $dispatch-error))
 
@@ -59,8 +65,8 @@
     (data (i32.const 128) "\10\00\00\00\05\00\00\00\20\00\00\00\05\00\00\00\00\00\00\00\00\00\00\00\60\00\00\00\01\00\00\00")
     ;; component-info: sdk name, version, language; list of handlers
     (data (i32.const 192) "\10\00\00\00\05\00\00\00\20\00\00\00\05\00\00\00\30\00\00\00\03\00\00\00\80\00\00\00\01\00\00\00")
-    ;; ok(success({ result: "{}", metadata: "{}" }))
-    (data (i32.const 256) "\00\00\00\00\00\00\00\00\50\00\00\00\02\00\00\00\50\00\00\00\02\00\00\00")
+    ;; ok(success({ result: "{}", metadata: "{}" })) at 256: both cases are 0, and each takes 8 bytes
+    (data (i32.const 272) "\50\00\00\00\02\00\00\00\50\00\00\00\02\00\00\00")
 
     ;; Gives out memory and never takes it back: an instance lives for one call.
     (global $top (mut i32) (i32.const 4096))
@@ -125,7 +131,12 @@
       (field "message" string) (field "error-type" $error-type) (field "error-code" $maybe-string)
       (field "retryable" bool) (field "metadata" $json) (field "backtrace" $strings)))
     (import "type-failure" (type $failure (eq $failure-is)))
-    (type $step-outcome-is (variant (case "success" $success) (case "failure" $failure)))
+    (type $maybe-json (option $json))
+    (type $checkpoint-yield-is (record
+      (field "cursor" $json) (field "items-processed" u64) (field "accumulated-results" $maybe-json)))
+    (import "type-checkpoint-yield" (type $checkpoint-yield (eq $checkpoint-yield-is)))
+    (type $step-outcome-is (variant
+      (case "success" $success) (case "failure" $failure) (case "checkpoint" $checkpoint-yield)))
     (import "type-step-outcome" (type $step-outcome (eq $step-outcome-is)))
     (type $method-is (tuple string string))
     (type $dispatch-error-is (variant
@@ -167,6 +178,7 @@
     (with "type-error-type" (type $error-type))
     (with "type-success" (type $success))
     (with "type-failure" (type $failure))
+    (with "type-checkpoint-yield" (type $checkpoint-yield))
     (with "type-step-outcome" (type $step-outcome))
     (with "type-dispatch-error" (type $dispatch-error))
     (with "type-sdk-info" (type $sdk-info))

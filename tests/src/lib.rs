@@ -5,10 +5,14 @@
 
 mod database;
 mod process;
+mod server;
+mod steps;
 mod tasks;
 
 pub use database::TestDatabase;
 pub use process::{HostProcess, Settings, run_cli, run_cli_with};
+pub use server::OwnServer;
+pub use steps::{error, result, step};
 pub use tasks::{create_tasks, wait_for};
 
 use std::path::PathBuf;

@@ -35,12 +35,23 @@ impl HostProcess {
     ///
     /// If it does not get there.
     pub async fn start(database: &TestDatabase, settings: Settings<'_>) -> Self {
+        let mut host = Self::launch(&database.url, &settings);
+        host.wait_for_line("claiming steps").await;
+        host
+    }
+
+    /// Starts a host on the database at `url`, and leaves it to itself.
+    ///
+    /// # Panics
+    ///
+    /// If the program can't be started.
+    pub fn launch(url: &str, settings: &Settings<'_>) -> Self {
         let config = tempfile::tempdir().expect("a temporary directory");
         let file = config.path().join("tasker.toml");
         std::fs::write(&file, settings.config).expect("the configuration can be written");
         let folders: Vec<PathBuf> = settings.packages.iter().map(|name| package(name)).collect();
         let mut command = Command::new(host_binary());
-        command.arg("run").arg("--config").arg(&file).env("DATABASE_URL", &database.url).env("RUST_LOG", "info");
+        command.arg("run").arg("--config").arg(&file).env("DATABASE_URL", url).env("RUST_LOG", "info");
         command.env("XDG_CACHE_HOME", workspace().join("target/test-cache"));
         for folder in &folders {
             command.arg("--components").arg(folder.join("dist")).arg("--templates").arg(folder);
@@ -55,9 +66,25 @@ impl HostProcess {
                 let _ = lines.send(line);
             }
         });
-        let mut host = Self { child, log, seen: Vec::new(), _config: config };
-        host.wait_for_line("claiming steps").await;
-        host
+        Self { child, log, seen: Vec::new(), _config: config }
+    }
+
+    /// Whether the host has ended by itself or by a signal.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be waited for.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the host can be waited for").is_some()
+    }
+
+    /// The last lines it logged; those before are forgotten.
+    pub fn last_lines(&mut self, count: usize) -> &[String] {
+        while let Ok(line) = self.log.try_recv() {
+            self.seen.push(line);
+        }
+        self.seen.drain(..self.seen.len().saturating_sub(count));
+        &self.seen
     }
 
     /// Waits until the host has logged a line that contains `text`.

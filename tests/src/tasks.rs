@@ -26,9 +26,13 @@ pub async fn create_tasks(store: &Store, namespace: &str, name: &str, context: &
         tags: Vec::new(),
         priority: 0,
         correlation_id: None,
+        parent_correlation_id: None,
+        idempotency_key: None,
     };
+    // Each is a task of its own, though the context is the same.
+    let request = || TaskRequest { idempotency_key: Some(Uuid::now_v7().to_string()), ..request.clone() };
     let tasks: Vec<_> =
-        (0..count).map(|_| plan_task(&template, request.clone()).expect("the template can be planned")).collect();
+        (0..count).map(|_| plan_task(&template, request(), "test").expect("the template can be planned")).collect();
     store.create_tasks(&tasks).await.expect("the tasks can be created");
     store.notify_work().await.expect("the hosts can be woken");
     tasks.iter().map(|task| task.task_uuid).collect()

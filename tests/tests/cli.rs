@@ -127,3 +127,129 @@ async fn every_shell_gets_a_completion_script() {
         assert!(code == 0 && out.contains("tasker-wasm-host"), "{shell}");
     }
 }
+
+/// A task of `flaky`, which nobody runs.
+async fn task_that_waits(database: &TestDatabase) -> String {
+    let file = tasker_wasm_tests::workspace().join("tests/guests/probe/flaky.yaml");
+    let (code, out, err) =
+        run_cli(Some(database), &["task", "create", "--template", file.to_str().expect("a path in UTF-8"), "-c", "{}"])
+            .await;
+    assert_eq!(code, 0, "{err}");
+    out.trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_task_is_cancelled_with_who_and_why_and_not_twice() {
+    let database = TestDatabase::create().await;
+    let task = task_that_waits(&database).await;
+    let (code, _, err) = run_cli(Some(&database), &["task", "cancel", &task]).await;
+    assert!(code == 2 && err.contains("--reason"), "{code} {err}");
+    let cancel = ["task", "cancel", &task, "--reason", "not needed", "--by", "grace"];
+    let (code, out, err) = run_cli(Some(&database), &cancel).await;
+    assert!(code == 0 && out.contains("is cancelled"), "{out}{err}");
+    let (code, _, err) = run_cli(Some(&database), &cancel).await;
+    assert!(code == 1 && err.contains("can't cancel the task: it is cancelled; it is over"), "{err}");
+    let changes = database.store.transitions(task.parse().unwrap(), 0).await.unwrap();
+    let by_hand = changes.iter().find(|change| change.step.is_none() && change.to_state == "cancelled").unwrap();
+    assert_eq!((by_hand.actor.as_deref(), by_hand.reason.as_deref()), (Some("grace"), Some("not needed")));
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_step_is_completed_by_hand_by_its_name() {
+    let database = TestDatabase::create().await;
+    let task = task_that_waits(&database).await;
+    let steps = database.store.steps(task.parse().unwrap()).await.unwrap();
+    let name = steps[0].name.as_str();
+    let (code, _, err) = run_cli(Some(&database), &["step", "retry", &task, "nonesuch", "--reason", "r"]).await;
+    assert!(code == 1 && err.contains(&format!("its steps are: {name}")), "{err}");
+    let (code, _, err) = run_cli(Some(&database), &["step", "retry", &task, name, "--reason", "r"]).await;
+    assert!(code == 1 && err.contains("can't retry the step: it is enqueued"), "{err}");
+    let complete = ["step", "complete", &task, name, "--result", r#"{"n": 7}"#, "--reason", "known", "--json"];
+    let (code, out, err) = run_cli(Some(&database), &complete).await;
+    assert_eq!(code, 0, "{err}");
+    let step: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&step["current_state"], &step["results"]["result"]["n"]), (&"complete".into(), &7.into()));
+    let changes = database.store.transitions(task.parse().unwrap(), 0).await.unwrap();
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    assert!(
+        changes.iter().any(|change| change.actor.as_deref() == Some(&user)),
+        "the user of the process: {changes:?}"
+    );
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_decision_made_by_hand_adds_its_branches_or_is_refused() {
+    let database = TestDatabase::create().await;
+    let file = tasker_wasm_tests::workspace().join("handlers/approval-routing/template.yaml");
+    let context = r#"{"amount": 10, "requester": "ada", "purpose": "flour"}"#;
+    let create = ["task", "create", "--template", file.to_str().expect("a path in UTF-8"), "-c", context];
+    let (code, out, err) = run_cli(Some(&database), &create).await;
+    assert_eq!(code, 0, "{err}");
+    let task = out.trim();
+    let complete = async |step: &str, result: &str| {
+        run_cli(Some(&database), &["step", "complete", task, step, "--result", result, "--reason", "known"]).await
+    };
+    let (code, _, err) = complete("route_approval", r#"{"route": "auto"}"#).await;
+    assert!(code == 1 && err.contains("can't complete the step: decision step `route_approval`"), "{err}");
+    let outcome = r#"{"decision_point_outcome": {"type": "create_steps", "step_names": ["auto_approve"]}}"#;
+    let (code, _, err) = complete("route_approval", outcome).await;
+    assert_eq!(code, 0, "{err}");
+    let steps = database.store.steps(task.parse().unwrap()).await.unwrap();
+    assert!(steps.iter().any(|step| step.name == "auto_approve"), "{steps:?}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn namespaces_are_listed_paused_resumed_and_bounded() {
+    let database = TestDatabase::create().await;
+    task_that_waits(&database).await;
+    let list = async || {
+        let (code, out, err) = run_cli(Some(&database), &["namespace", "list", "--json"]).await;
+        assert_eq!(code, 0, "{err}");
+        serde_json::from_str::<Value>(&out).unwrap()[0].clone()
+    };
+    assert_eq!((&list().await["name"], &list().await["queued"]), (&"probe".into(), &1.into()));
+    let (code, out, err) =
+        run_cli(Some(&database), &["namespace", "pause", "probe", "--reason", "upkeep", "--by", "ada"]).await;
+    assert!(code == 0 && out.contains("by ada: upkeep"), "{out}{err}");
+    run_cli(Some(&database), &["namespace", "limit", "probe", "3"]).await;
+    assert_eq!(list().await["max_concurrent"], 3);
+    run_cli(Some(&database), &["namespace", "limit", "probe"]).await;
+    run_cli(Some(&database), &["namespace", "resume", "probe"]).await;
+    let now = list().await;
+    assert_eq!((&now["paused_at"], &now["max_concurrent"]), (&Value::Null, &Value::Null));
+    let (code, _, err) = run_cli(Some(&database), &["namespace", "resume", "prob"]).await;
+    assert!(code == 1 && err.contains("there are: probe"), "{err}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_runs_becomes_a_dead_letter_that_somebody_resolves() {
+    let database = TestDatabase::create().await;
+    let task = task_that_waits(&database).await;
+    let age = "update tasker.tasks set created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour';
+        update tasker.steps set updated_at = now() - interval '1 hour'";
+    sqlx::raw_sql(age).execute(database.pool()).await.unwrap();
+    // A host for other work looks after it all the same.
+    let config = "[orchestration.dlq.staleness_detection]\ndetection_interval_seconds = 1\n";
+    let mut host = HostProcess::start(&database, Settings { packages: &["linear"], config }).await;
+    host.wait_for_line("nothing happens in this task any more").await;
+    tasker_wasm_tests::wait_for(&database.store, task.parse().unwrap(), &["error"]).await;
+
+    let (code, out, err) = run_cli(Some(&database), &["dead-letter", "list", "--status", "pending", "--json"]).await;
+    assert_eq!(code, 0, "{err}");
+    let letters: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&letters[0]["task_uuid"], &letters[0]["dlq_reason"]), (&task.into(), &"worker_unavailable".into()));
+    let entry = letters[0]["dlq_entry_uuid"].as_str().unwrap();
+    let (code, out, _) = run_cli(Some(&database), &["dead-letter", "show", entry]).await;
+    assert!(code == 0 && out.contains("worker_unavailable, while it was steps_in_process"), "{out}");
+    let resolve = ["dead-letter", "resolve", entry, "--notes", "no host serves probe", "--by", "grace"];
+    let (code, out, err) = run_cli(Some(&database), &resolve).await;
+    assert!(code == 0 && out.contains("by grace"), "{out}{err}");
+    let again = ["dead-letter", "resolve", entry, "--as", "permanently_failed"];
+    let (code, _, err) = run_cli(Some(&database), &again).await;
+    assert!(code == 1 && err.contains("is manually_resolved already"), "{err}");
+    database.drop().await;
+}

@@ -86,7 +86,7 @@ fn invocation(callable: &str, event: String) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation { context, limits: Limits::default(), cancellation: CancellationToken::new() }
+    Invocation { context, limits: Limits::default(), cancellation: CancellationToken::new(), checkpoints: None }
 }
 
 async fn hostile(handler: &str, limits: Limits) -> AttemptReport {

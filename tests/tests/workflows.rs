@@ -2,23 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "also in what the tests share")]
 
-use serde_json::{Value, json};
-use tasker_wasm_host::store::StepView;
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
-
-fn step<'a>(steps: &'a [StepView], name: &str) -> &'a StepView {
-    steps.iter().find(|step| step.name == name).unwrap_or_else(|| panic!("the task has a step {name}"))
-}
-
-fn result(step: &StepView) -> Value {
-    let results = step.results.as_ref().unwrap_or_else(|| panic!("{} has a result", step.name));
-    serde_json::from_str(results.result.get()).unwrap()
-}
-
-fn error(step: &StepView) -> Value {
-    let results = step.results.as_ref().unwrap_or_else(|| panic!("{} has a result", step.name));
-    serde_json::from_str(results.error.as_ref().expect("a failure").get()).unwrap()
-}
+use serde_json::json;
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, error, result, step, wait_for};
 
 #[tokio::test]
 async fn a_linear_task_runs_its_steps_in_order_and_hands_results_on() {

@@ -1,6 +1,14 @@
 /** Handlers that do what the task's context asks for, so that a test can bring a host into the state it wants to see. */
 
-import { ErrorType, logInfo, type StepContext, StepHandler, type StepHandlerResult } from '@tasker-systems/tasker';
+import {
+  BatchableStepHandler,
+  ErrorType,
+  logInfo,
+  type StepContext,
+  StepHandler,
+  type StepHandlerResult,
+  saveCheckpoint,
+} from '@tasker-systems/tasker';
 
 /** Waits `ms` without computing. */
 export class Sleep extends StepHandler {
@@ -41,5 +49,63 @@ export class Echo extends StepHandler {
 
   async call(context: StepContext): Promise<StepHandlerResult> {
     return this.success({ event: context.event });
+  }
+}
+
+/** Decides what its step's configuration says. */
+export class Decide extends StepHandler {
+  static handlerName = 'probe.decide';
+
+  async call(context: StepContext): Promise<StepHandlerResult> {
+    return this.success({ decision_point_outcome: context.getConfig('outcome') });
+  }
+}
+
+/** Cuts its work into as many batches as the task's context asks for. */
+export class Cut extends StepHandler {
+  static handlerName = 'probe.cut';
+
+  async call(context: StepContext): Promise<StepHandlerResult> {
+    const batches: number = context.getInputOr('batches', 3);
+    const cursors = Array.from({ length: batches }, (_, place) => ({
+      batch_id: String(place + 1).padStart(3, '0'),
+      start_cursor: place * 10,
+      end_cursor: place * 10 + 10,
+      batch_size: 10,
+    }));
+    return this.success({
+      batch_processing_outcome: {
+        type: 'create_batches',
+        worker_template_name: context.getConfig('worker'),
+        worker_count: batches,
+        cursor_configs: cursors,
+        total_items: batches * 10,
+      },
+    });
+  }
+}
+
+/**
+ * Counts to `items`, and stores after each how far it came: by turns it goes on from there, and begins anew. Its first
+ * attempt fails half way.
+ */
+export class Count extends BatchableStepHandler {
+  static handlerName = 'probe.count';
+
+  async call(context: StepContext): Promise<StepHandlerResult> {
+    const items = context.getInputOr('items', 6);
+    const counted = [...((context.accumulatedResults?.counted as number[] | undefined) ?? [])];
+    while (counted.length < items) {
+      if (counted.length >= items / 2 && !context.isRetry()) {
+        return this.failure('half way', ErrorType.RETRYABLE_ERROR, true);
+      }
+      await new Promise((resolve) => setTimeout(resolve, context.getInputOr('ms', 10)));
+      counted.push(counted.length);
+      if (counted.length % 2 === 0) {
+        return this.checkpointYield(counted.length, counted.length, { counted });
+      }
+      saveCheckpoint(counted.length, counted.length, { counted });
+    }
+    return this.success({ counted });
   }
 }

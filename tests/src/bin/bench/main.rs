@@ -3,6 +3,8 @@
 //! Machines differ and are noisy; the ratios are the result. Each pair of figures is measured in turns (one of these, one
 //! of those), so that both see the same weather.
 
+mod growth;
+mod retries;
 mod samples;
 mod sandbox;
 mod whole;
@@ -56,6 +58,17 @@ async fn measure() -> anyhow::Result<()> {
     ratio("end to end / sum of parts, p50", whole.linear.percentile(50), whole.sum_of_parts());
     println!("\nsaturated: {} tasks of four steps", whole::TASKS);
     println!("  {:<34} {:>10.0} steps/s", "end to end", whole.steps_per_second);
+
+    let growth = growth::measure().await?;
+    println!("\none claim and one completion of a step, beside {} finished tasks", growth::FINISHED);
+    row("in an empty database, p50", growth.empty.percentile(50), "");
+    row("beside the finished tasks, p50", growth.full.percentile(50), "");
+    ratio("beside finished / empty, p50", growth.full.percentile(50), growth.empty.percentile(50));
+
+    let late = retries::measure().await?;
+    println!("\nretries on an idle host: from the end of a {} ms backoff to the claim", retries::BACKOFF.as_millis());
+    row("late, p50", late.percentile(50), "");
+    row("late, p99", late.percentile(99), "at most 20 ms are meant");
     Ok(())
 }
 

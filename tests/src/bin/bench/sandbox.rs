@@ -48,7 +48,8 @@ pub async fn measure(sandbox: &Sandbox, typescript: &Prepared, floor: &Prepared)
 }
 
 async fn call(sandbox: &Sandbox, component: &Prepared, context: StepContext) -> anyhow::Result<(Duration, u64)> {
-    let invocation = Invocation { context, limits: Limits::default(), cancellation: Default::default() };
+    let invocation =
+        Invocation { context, limits: Limits::default(), cancellation: Default::default(), checkpoints: None };
     let start = Instant::now();
     let report = sandbox.invoke(component, invocation).await?;
     let took = start.elapsed();

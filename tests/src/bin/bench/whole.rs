@@ -9,12 +9,13 @@ use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::{Host, register_template};
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
 use tasker_wasm_host::orchestration::event;
-use tasker_wasm_host::orchestration::outcome::completion;
+use tasker_wasm_host::orchestration::outcome::{Terms, completion};
 use tasker_wasm_host::orchestration::retry::BackoffDefaults;
 use tasker_wasm_host::sandbox::{Invocation, Limits, Prepared, Sandbox};
 use tasker_wasm_host::store::{ClaimRequest, NewTask, Store, TaskState, TemplateRow};
 use tasker_wasm_host::template::{self, Template};
 use tasker_wasm_tests::{TestDatabase, package, workspace};
+use uuid::Uuid;
 
 use super::samples::Samples;
 
@@ -55,7 +56,7 @@ impl Whole {
 /// Times the host on one database and its parts on another, in turns.
 pub async fn measure(sandbox: &Sandbox, linear: &Prepared) -> anyhow::Result<Whole> {
     let (for_host, for_parts) = (TestDatabase::create().await, TestDatabase::create().await);
-    let host = Host::start(&config(&for_host)?).await?;
+    let host = Host::start(&config(&for_host, "linear")?).await?;
     let loaded = template::load(&package("linear").join("template.yaml"))?;
     let in_host = registered(host.store(), &loaded).await?;
     let parts = Parts {
@@ -80,8 +81,9 @@ pub async fn measure(sandbox: &Sandbox, linear: &Prepared) -> anyhow::Result<Who
     Ok(whole)
 }
 
-fn config(database: &TestDatabase) -> anyhow::Result<Config> {
-    let folder = package("linear");
+/// What a host on `database` that serves `name` is given.
+pub fn config(database: &TestDatabase, name: &str) -> anyhow::Result<Config> {
+    let folder = package(name);
     let options =
         LoadOptions { path: None, variables: BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]) };
     let mut config = Config::load(&options)?.config;
@@ -91,12 +93,14 @@ fn config(database: &TestDatabase) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-async fn registered(store: &Store, loaded: &template::LoadedTemplate) -> anyhow::Result<TemplateRow> {
+/// The row of a template, registered if it is new.
+pub async fn registered(store: &Store, loaded: &template::LoadedTemplate) -> anyhow::Result<TemplateRow> {
     let uuid = register_template(store, loaded).await?;
     store.template(uuid).await?.context("the template was registered")
 }
 
-fn task(template: &TemplateRow) -> anyhow::Result<NewTask> {
+/// One more linear task.
+pub fn task(template: &TemplateRow) -> anyhow::Result<NewTask> {
     let request = TaskRequest {
         name: template.name.clone(),
         namespace: template.namespace.clone(),
@@ -108,8 +112,11 @@ fn task(template: &TemplateRow) -> anyhow::Result<NewTask> {
         tags: Vec::new(),
         priority: 0,
         correlation_id: None,
+        parent_correlation_id: None,
+        // Each is a task of its own, though the context is the same.
+        idempotency_key: Some(Uuid::now_v7().to_string()),
     };
-    Ok(plan_task(template, request)?)
+    Ok(plan_task(template, request, "test")?)
 }
 
 async fn run_one(host: &Host, template: &TemplateRow) -> anyhow::Result<Duration> {
@@ -169,12 +176,14 @@ impl Parts<'_> {
             let step = claimed.first().context("a step is ready")?;
             let definition = self.definition.step(&step.name).context("the template has the step")?;
             let context = event::context(step, definition, &event::definition(definition)?)?;
-            let invocation = Invocation { context, limits: Limits::default(), cancellation: Default::default() };
+            let invocation =
+                Invocation { context, limits: Limits::default(), cancellation: Default::default(), checkpoints: None };
             let start = Instant::now();
             let report = self.sandbox.invoke(self.linear, invocation).await?;
             into.call.push(start.elapsed());
 
-            let done = completion(step, &definition.retry, &backoff, "bench", chrono::Utc::now(), report)?;
+            let terms = Terms { policy: &definition.retry, defaults: &backoff, result_schema: None, host: "bench" };
+            let done = completion(step, &terms, chrono::Utc::now(), report)?;
             let start = Instant::now();
             let report = self.store.complete_steps(std::slice::from_ref(&done)).await?;
             into.complete.push(start.elapsed());

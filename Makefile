@@ -26,8 +26,8 @@ test: host guests lint ## Install, build and run every check (what CI runs)
 	$(call say,"every check passed")
 
 .PHONY: bench
-bench: host guests ## Measure the sandbox and the whole way of a step, as ratios in one run
-	$(call say,"measuring (about half a minute)")
+bench: host guests ## Measure the sandbox, the way of a step, a full database and late retries, as ratios in one run
+	$(call say,"measuring (about two minutes)")
 	@$(CARGO) run --quiet -p tasker-wasm-tests --bin bench
 
 .PHONY: lint

@@ -56,6 +56,16 @@ pub enum StartError {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The private server's database was made by another build of this program.
+    #[error(
+        "the private database in {} was made by another build of this program: use that build, or move the folder away to \
+         begin with an empty one",
+        folder.display()
+    )]
+    PrivateOfOtherBuild {
+        /// Where it is.
+        folder: PathBuf,
+    },
     /// The engine can't be built on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -79,8 +89,12 @@ impl Database {
         match database.store.migrate().await {
             Ok(_) => Ok(database),
             Err(error) => {
+                let private = database.server.as_ref().map(|server| server.dir().to_owned());
                 database.close().await;
-                Err(error.into())
+                Err(match (error, private) {
+                    (StoreError::OtherBuild { .. }, Some(folder)) => StartError::PrivateOfOtherBuild { folder },
+                    (error, _) => error.into(),
+                })
             }
         }
     }

@@ -86,7 +86,7 @@ export async function locked<T>(paths: OutputPaths, onWait: (pid: string) => voi
   let announced = false;
   while (!(await acquire(lock))) {
     const holder = await staleOrHolder(lock);
-    if (holder !== null && !announced) {
+    if (holder && !announced) {
       announced = true;
       onWait(holder);
     }
@@ -113,7 +113,7 @@ async function acquire(lock: string): Promise<boolean> {
   }
 }
 
-/** Who holds the lock; null when it was left behind and has been taken away. */
+/** Who holds the lock, empty while it is being written; null when it was left behind and has been taken away. */
 async function staleOrHolder(lock: string): Promise<string | null> {
   try {
     const { mtimeMs } = await stat(lock);

@@ -37,17 +37,21 @@ describe('the lock of an output directory', () => {
     const paths = outputPaths(temporaryDirectory(), 'sample');
     const events: string[] = [];
     let release = () => {};
-    const first = locked(
-      paths,
-      () => {},
-      async () => {
-        events.push('first starts');
-        await new Promise<void>((resolve) => {
-          release = resolve;
-        });
-        events.push('first ends');
-      },
-    );
+    let first: Promise<void> = Promise.resolve();
+    await new Promise<void>((started) => {
+      first = locked(
+        paths,
+        () => {},
+        async () => {
+          events.push('first starts');
+          await new Promise<void>((resolve) => {
+            release = resolve;
+            started();
+          });
+          events.push('first ends');
+        },
+      );
+    });
     let second: Promise<void> = Promise.resolve();
     const holder = await new Promise<string>((resolve) => {
       second = locked(paths, resolve, async () => {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::dispatch::{self, Cancellations, Components, Dispatch, Drained, Wake};
 use crate::events::{self, EventComponents, Events};
+use crate::grants::Granted;
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
 use crate::registry::{self, Package, RegistryError};
@@ -398,6 +399,8 @@ fn limits(config: &Config) -> Limits {
         result_bytes: sandbox.result_bytes,
         log_lines: sandbox.log_lines,
         log_bytes: sandbox.log_bytes,
+        checkpoint_bytes: sandbox.result_bytes,
+        ..Limits::default()
     }
 }
 
@@ -444,7 +447,7 @@ enum LoadError {
 }
 
 async fn load(sandbox: &Sandbox, package: &Arc<Package>, loaded: &mut Loaded) -> Result<(), LoadError> {
-    let prepared = sandbox.prepare(package).await?;
+    let prepared = sandbox.prepare(package, Granted::default()).await?;
     let described = sandbox.describe(&prepared).await?;
     let handlers = described.handlers.len();
     // A component serves with all it has or not at all.

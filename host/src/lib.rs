@@ -2,7 +2,7 @@
 //! handler inside a WebAssembly component, in a store of its own that is thrown away afterwards.
 //!
 //! A step is **claim → execute → complete**. A module knows only what stands left of it in
-//! `document → config → template → store → registry → sandbox → orchestration → events → dispatch → host → cli`. Only [`store`]
+//! `document → grants → config → template → store → registry → sandbox → orchestration → events → dispatch → host → cli`. Only [`store`]
 //! holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
 
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod config;
 pub mod dispatch;
 pub mod document;
 pub mod events;
+pub mod grants;
 pub mod host;
 pub mod orchestration;
 pub mod registry;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{
     AttemptError, AttemptReport, Failure, HandlerRef, Invocation, Limits, Prepared, Sandbox, SandboxSettings,
@@ -33,8 +34,8 @@ async fn guests() -> &'static Guests {
                 max_memory_bytes: 256 << 20,
             };
             let sandbox = Sandbox::new(&settings).unwrap();
-            let linear = sandbox.prepare(&package("handlers/linear")).await.unwrap();
-            let hostile = sandbox.prepare(&package("tests/guests/hostile")).await.unwrap();
+            let linear = sandbox.prepare(&package("handlers/linear"), Granted::default()).await.unwrap();
+            let hostile = sandbox.prepare(&package("tests/guests/hostile"), Granted::default()).await.unwrap();
             Guests { sandbox, linear, hostile }
         })
         .await
@@ -148,7 +149,7 @@ async fn a_component_of_plain_jco_serves_the_default_namespace() {
     let guests = guests().await;
     let package = package("handlers/hello-jco");
     assert_eq!(package.namespace, "default");
-    let hello = guests.sandbox.prepare(&package).await.unwrap();
+    let hello = guests.sandbox.prepare(&package, Granted::default()).await.unwrap();
     let callable = guests.sandbox.describe(&hello).await.unwrap().handlers[0].name.clone();
 
     let greet = invocation(&callable, event(json!({"name": "Ada"}), json!({})));

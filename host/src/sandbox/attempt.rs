@@ -9,10 +9,12 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::tasker::handler::types;
 use super::checkpoint::CheckpointSink;
+use super::component::Prepared;
 use super::imports::http::HttpRefusals;
 use super::imports::log::{Identity, Log};
 use super::limits::{Limiter, Limits};
 use super::output::Tail;
+use super::violations::Violations;
 
 /// Settings of a package: keys, and values as JSON text.
 pub(super) type Settings = Arc<[(String, String)]>;
@@ -29,13 +31,14 @@ pub(super) struct Attempt {
     pub(super) checkpoints: Option<CheckpointSink>,
     /// How often progress was stored.
     pub(super) saves: u32,
-    /// Bytes of a checkpoint's parts, as of a result.
-    pub(super) result_bytes: usize,
+    /// Bytes of each part of a checkpoint.
+    pub(super) checkpoint_bytes: usize,
     /// Calls of the `tasker:handler` imports.
     pub(super) host_calls: u32,
     pub(super) stdout: Tail,
     pub(super) stderr: Tail,
     pub(super) refusals: HttpRefusals,
+    pub(super) violations: Violations,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     resources: ResourceTable,
@@ -43,7 +46,7 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// State of a call that begins now. What only handlers have (a wish to stop, a place for progress) is added to it.
-    pub(super) fn new(identity: Identity, limits: &Limits, settings: Settings) -> Self {
+    pub(super) fn new(identity: Identity, limits: &Limits, prepared: &Prepared) -> Self {
         let start = Instant::now();
         let (stdout, stderr) = (Tail::default(), Tail::default());
         // A context grants nothing that is not named here: no arguments, no environment, no directory, closed input.
@@ -51,17 +54,18 @@ impl Attempt {
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             log: Log::new(identity, limits),
-            settings,
+            settings: prepared.settings.clone(),
             start,
             deadline: start + limits.deadline,
             cancellation: CancellationToken::new(),
             checkpoints: None,
             saves: 0,
-            result_bytes: limits.result_bytes,
+            checkpoint_bytes: limits.checkpoint_bytes,
             host_calls: 0,
             stdout,
             stderr,
             refusals: HttpRefusals::default(),
+            violations: Violations::default(),
             wasi,
             http: WasiHttpCtx::new(),
             resources: ResourceTable::new(),

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wasmtime::Engine;
 use wasmtime::Store;
@@ -16,6 +17,7 @@ use super::cache::{CacheError, CompileCache};
 use super::failure::HostFailure;
 use super::residency::Residency;
 use super::source_maps::SourceMaps;
+use crate::grants::Granted;
 use crate::registry::{Digest, Package};
 
 /// What every handler component exports.
@@ -33,6 +35,7 @@ pub struct Prepared {
     pub(super) publishers: Option<publishers::GuestIndices>,
     pub(super) subscribers: Option<subscribers::GuestIndices>,
     pub(super) settings: Settings,
+    pub(super) granted: Arc<Granted>,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -181,6 +184,7 @@ pub(super) fn prepare(
     cache: &CompileCache,
     fingerprint: &str,
     package: &Package,
+    granted: Granted,
 ) -> Result<Prepared, ComponentError> {
     let path = &package.path;
     let component = cache
@@ -209,6 +213,7 @@ pub(super) fn prepare(
         subscribers: subscribers.map_err(mismatch(SUBSCRIBERS))?,
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        granted: Arc::new(granted),
         source_maps: SourceMaps::new(package.source_map.clone()),
         residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
     })

@@ -44,7 +44,7 @@ struct Described {
 
 /// Asks the component what it carries.
 pub(super) async fn describe(prepared: &Prepared, limits: &Limits) -> Result<ComponentInfo, ComponentError> {
-    let attempt = Attempt::new(Identity::of_component(&prepared.name), limits, prepared.settings.clone());
+    let attempt = Attempt::new(Identity::of_component(&prepared.name), limits, prepared);
     let described = run(
         prepared,
         limits,

@@ -75,7 +75,7 @@ impl EventCall {
             handler: name.to_owned(),
             attempt: 0,
         };
-        Attempt::new(identity, &self.limits, prepared.settings.clone())
+        Attempt::new(identity, &self.limits, prepared)
     }
 }
 

@@ -17,6 +17,65 @@ use super::contract::DispatchError;
 use super::engine::STACK_BYTES;
 use super::limits::Limits;
 
+/// A limit on what a handler does through its imports. Reaching beyond one ends the attempt, whatever the guest makes of
+/// it. Not retryable: the same input needs the same again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceeded {
+    /// Outbound HTTP requests.
+    HttpRequests,
+    /// Bytes of all requests.
+    HttpRequestBytes,
+    /// Bytes of all responses.
+    HttpResponseBytes,
+    /// Bytes written to files.
+    FsWriteBytes,
+    /// Bytes of a part of a checkpoint.
+    CheckpointBytes,
+    /// Calls of the orchestration client.
+    ClientCalls,
+    /// Domain events the handler publishes by itself.
+    Events,
+}
+
+impl Exceeded {
+    /// The limit's name in `tasker.toml`, templates and settings.
+    pub fn limit(self) -> &'static str {
+        match self {
+            Self::HttpRequests => "http_requests",
+            Self::HttpRequestBytes => "http_request_bytes",
+            Self::HttpResponseBytes => "http_response_bytes",
+            Self::FsWriteBytes => "fs_write_bytes",
+            Self::CheckpointBytes => "checkpoint_bytes",
+            Self::ClientCalls => "client_calls",
+            Self::Events => "events",
+        }
+    }
+
+    fn error_type(self) -> &'static str {
+        match self {
+            Self::HttpRequests => "http_requests_exceeded",
+            Self::HttpRequestBytes => "http_request_bytes_exceeded",
+            Self::HttpResponseBytes => "http_response_bytes_exceeded",
+            Self::FsWriteBytes => "fs_write_bytes_exceeded",
+            Self::CheckpointBytes => "checkpoint_bytes_exceeded",
+            Self::ClientCalls => "client_calls_exceeded",
+            Self::Events => "events_exceeded",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::HttpRequests => "HTTP requests",
+            Self::HttpRequestBytes => "bytes of HTTP requests",
+            Self::HttpResponseBytes => "bytes of HTTP responses",
+            Self::FsWriteBytes => "bytes written to files",
+            Self::CheckpointBytes => "bytes in one part of a checkpoint",
+            Self::ClientCalls => "calls of the orchestration client",
+            Self::Events => "published events",
+        }
+    }
+}
+
 /// The guest did not deliver a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttemptError {
@@ -81,6 +140,20 @@ pub enum AttemptError {
         /// Bytes it may hand over.
         limit: usize,
     },
+    /// It did more through its imports than it may. Not retryable.
+    #[error(
+        "the handler may have {limit} {} and went on to {used}; do less in one step, or raise the limit `{}`",
+        exceeded.what(),
+        exceeded.limit()
+    )]
+    LimitExceeded {
+        /// Of what.
+        exceeded: Exceeded,
+        /// What it may have.
+        limit: u64,
+        /// What it would have had, where it was stopped.
+        used: u64,
+    },
     /// It returned something that is not JSON, or that cannot be stored. Not retryable.
     #[error("the handler's {what} {detail}; the guest SDK makes it with JSON.stringify, so return plain data")]
     InvalidResult {
@@ -116,6 +189,7 @@ impl AttemptError {
             Self::NeverSettled => "never_settled",
             Self::GuestTrap { .. } => "guest_trap",
             Self::ResultTooLarge { .. } => "result_too_large",
+            Self::LimitExceeded { exceeded, .. } => exceeded.error_type(),
             Self::InvalidResult { .. } => "invalid_result",
             Self::Dispatch(DispatchError::HandlerNotFound(_)) | Self::NoComponent(_) => "handler_not_found",
             Self::Dispatch(DispatchError::ResolverNotFound(_)) => "resolver_not_found",
@@ -200,10 +274,10 @@ pub(super) fn memory_limit_exceeded(attempt: &Attempt, limits: &Limits) -> Attem
     AttemptError::MemoryLimitExceeded { limit: limits.memory_bytes, peak: attempt.limiter.peak() }
 }
 
-/// Bytes a guest may hand the host in one call: result, metadata, and room for message and backtrace. Bounds what the host
+/// Bytes a guest may hand the host in one call: two parts of a result or checkpoint, and room for message and backtrace. Bounds what the host
 /// copies before it can look at it.
 pub(super) fn handover_bytes(limits: &Limits) -> usize {
-    limits.result_bytes.saturating_mul(2).saturating_add(1 << 20)
+    limits.result_bytes.max(limits.checkpoint_bytes).saturating_mul(2).saturating_add(1 << 20)
 }
 
 fn tail(stderr: &str) -> String {

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::error::Elapsed;
 use tracing::Level;
 use wasmtime::Store;
 use wasmtime::component::Instance;
@@ -19,6 +20,7 @@ use super::engine::FUEL_YIELD_INTERVAL;
 use super::failure::{AttemptError, HostFailure, Phase, classify, handover_bytes, memory_limit_exceeded};
 use super::limits::{Limits, Usage};
 use super::residency::thread_faults;
+use super::violations::Violations;
 
 /// Characters of a failure's message that are kept; the rest of a longer one says nothing more.
 const MESSAGE: usize = 8 << 10;
@@ -33,7 +35,7 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
     }
     let Invocation { context, limits, cancellation, checkpoints } = invocation;
     let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
-    let mut attempt = Attempt::new((&context).into(), &limits, prepared.settings.clone());
+    let mut attempt = Attempt::new((&context).into(), &limits, prepared);
     (attempt.cancellation, attempt.checkpoints) = (cancellation, checkpoints);
     let context = context.into_wit(budget);
 
@@ -51,7 +53,7 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
         Ok(types::StepOutcome::Success(success)) => accept_success(success, &limits),
         Ok(types::StepOutcome::Failure(failure)) => accept_failure(failure, prepared, &limits, &ran.after),
         Ok(types::StepOutcome::Checkpoint(progress)) => {
-            Ok(StepOutcome::Checkpoint(checkpoint::accept(progress, limits.result_bytes)?))
+            Ok(StepOutcome::Checkpoint(checkpoint::accept(progress, limits.checkpoint_bytes)?))
         }
         Err(error) => Err(DispatchError::from(error).into()),
     });
@@ -63,6 +65,26 @@ pub(super) struct Ran<T> {
     pub(super) outcome: Result<T, AttemptError>,
     usage: Usage,
     after: After,
+}
+
+/// What ended a call.
+enum Ended<T> {
+    Returned(T),
+    Failed(Phase, wasmtime::Error),
+    Elapsed,
+    Violated(AttemptError),
+}
+
+impl<T> Ended<T> {
+    /// A violation counts even if the guest came to an end of its own meanwhile.
+    fn of(ended: Result<Result<T, (Phase, wasmtime::Error)>, Elapsed>, violations: &Violations) -> Self {
+        match (violations.first(), ended) {
+            (Some(violation), _) => Self::Violated(violation),
+            (None, Ok(Ok(value))) => Self::Returned(value),
+            (None, Ok(Err((phase, error)))) => Self::Failed(phase, error),
+            (None, Err(_elapsed)) => Self::Elapsed,
+        }
+    }
 }
 
 /// What the attempt's state said when it had ended.
@@ -91,19 +113,25 @@ pub(super) async fn run<Guest, T>(
     fuelled.map_err(|error| HostFailure::OutOfMemory { detail: format!("{error:#}") })?;
 
     let mut called = None;
-    let attempted = tokio::time::timeout(limits.deadline, async {
-        let instance = prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;
-        let guest = load(&mut store, &instance).map_err(|error| (Phase::Instantiate, error))?;
-        called = Some(Instant::now());
-        call(&guest, &mut store).await.map_err(|error| (Phase::Call, error))
-    })
-    .await;
+    let violations = store.data().violations.clone();
+    let attempted = tokio::select! {
+        biased;
+        violation = violations.wait() => Ended::Violated(violation),
+        ended = tokio::time::timeout(limits.deadline, async {
+            let instance =
+                prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;
+            let guest = load(&mut store, &instance).map_err(|error| (Phase::Instantiate, error))?;
+            called = Some(Instant::now());
+            call(&guest, &mut store).await.map_err(|error| (Phase::Call, error))
+        }) => Ended::of(ended, &violations),
+    };
     let returned = Instant::now();
 
     let outcome = match attempted {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err((phase, error))) => Err(classify(&error, phase, store.data(), limits)?),
-        Err(_elapsed) => Err(AttemptError::DeadlineExceeded { limit: limits.deadline }),
+        Ended::Returned(value) => Ok(value),
+        Ended::Failed(phase, error) => Err(classify(&error, phase, store.data(), limits)?),
+        Ended::Elapsed => Err(AttemptError::DeadlineExceeded { limit: limits.deadline }),
+        Ended::Violated(violation) => Err(violation),
     };
     let fuel = limits.fuel - store.get_fuel().unwrap_or(limits.fuel).min(limits.fuel);
     let attempt = store.data();

@@ -8,6 +8,9 @@
 //! | time, waiting included | one timer around instantiation and call | the attempt is dropped, `timeout` |
 //! | what it hands over | bytes of result and metadata | `result_too_large` |
 //! | what it logs | records and bytes | further records are dropped and counted |
+//! | what it sends, receives, writes and calls | counts and bytes, each by itself | the attempt ends, see [`Exceeded`] |
+//!
+//! [`Exceeded`]: super::Exceeded
 //!
 //! Fuel and time are both needed: fuel is the same on every machine and for every run of the same input, and says
 //! nothing of a guest that waits; time bounds the waiting, and says nothing fair of a guest on a busy machine.
@@ -45,6 +48,22 @@ pub struct Limits {
     pub log_lines: u32,
     /// Bytes of messages and fields of all log records together. Default 256 KiB.
     pub log_bytes: usize,
+    /// Outbound HTTP requests. Default 100.
+    pub http_requests: u32,
+    /// Outbound HTTP requests at the same time; further ones wait. Default 8.
+    pub http_concurrent: u32,
+    /// Bytes of all requests together, headers and bodies. Default 4 MiB.
+    pub http_request_bytes: u64,
+    /// Bytes of all responses together, headers and bodies. Default 16 MiB.
+    pub http_response_bytes: u64,
+    /// Bytes written to files. Default 16 MiB.
+    pub fs_write_bytes: u64,
+    /// Bytes of each part of a checkpoint. Default 1 MiB.
+    pub checkpoint_bytes: usize,
+    /// Calls of the orchestration client. Default 100.
+    pub client_calls: u32,
+    /// Domain events the handler publishes by itself. Default 100.
+    pub events: u32,
 }
 
 impl Default for Limits {
@@ -56,6 +75,14 @@ impl Default for Limits {
             result_bytes: 1 << 20,
             log_lines: 1_000,
             log_bytes: 256 << 10,
+            http_requests: 100,
+            http_concurrent: 8,
+            http_request_bytes: 4 << 20,
+            http_response_bytes: 16 << 20,
+            fs_write_bytes: 16 << 20,
+            checkpoint_bytes: 1 << 20,
+            client_calls: 100,
+            events: 100,
         }
     }
 }

@@ -33,6 +33,7 @@ mod residency;
 mod source_maps;
 #[cfg(test)]
 pub(crate) mod tests;
+mod violations;
 
 pub use cache::CacheError;
 pub use checkpoint::CheckpointSink;
@@ -43,7 +44,7 @@ pub use contract::{
 pub use describe::{ComponentInfo, Sdk};
 pub use engine::{ResetStrategy, SandboxFacts};
 pub use events::{EventCall, EventCallError, Publication, PublishRequest};
-pub use failure::{AttemptError, HostFailure};
+pub use failure::{AttemptError, Exceeded, HostFailure};
 pub use json::unstorable;
 pub use limits::{Limits, Usage};
 
@@ -53,6 +54,7 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+use crate::grants::Granted;
 use crate::registry::Package;
 use attempt::Attempt;
 use cache::CompileCache;
@@ -121,7 +123,8 @@ impl Sandbox {
     }
 
     /// Makes a package ready to be called: maps its compiled code, or compiles it (about ten seconds for a TypeScript
-    /// component; one process of a machine does it for all), and checks that it fits the contract.
+    /// component; one process of a machine does it for all), and checks that it fits the contract. Its calls may reach what is
+    /// `granted`.
     ///
     /// # Errors
     ///
@@ -130,12 +133,12 @@ impl Sandbox {
     /// # Panics
     ///
     /// If the compiler does.
-    pub async fn prepare(&self, package: &Package) -> Result<Arc<Prepared>, ComponentError> {
+    pub async fn prepare(&self, package: &Package, granted: Granted) -> Result<Arc<Prepared>, ComponentError> {
         let shared = Arc::clone(&self.0);
         let package = package.clone();
         let preparing = tokio::task::spawn_blocking(move || {
             let Shared { engine, linker, cache, facts } = &*shared;
-            component::prepare(engine, linker, cache, &facts.fingerprint, &package)
+            component::prepare(engine, linker, cache, &facts.fingerprint, &package, granted)
         });
         match preparing.await {
             Ok(prepared) => prepared.map(Arc::new),

@@ -33,7 +33,7 @@ impl execution::Host for Attempt {
             return Err(format!("this call has stored progress {SAVES} times; store it less often"));
         }
         self.saves += 1;
-        let checkpoint = checkpoint::accept(progress, self.result_bytes).map_err(|error| error.to_string())?;
+        let checkpoint = checkpoint::accept(progress, self.checkpoint_bytes).map_err(|error| error.to_string())?;
         sink.save(checkpoint).await
     }
 }

@@ -80,7 +80,7 @@ impl Bench {
 
     pub(crate) async fn prepare(&self, wat: &str) -> Result<Arc<Prepared>, ComponentError> {
         let bytes = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"));
-        self.sandbox.prepare(&self.package(&bytes)).await
+        self.sandbox.prepare(&self.package(&bytes), Granted::default()).await
     }
 
     async fn attempt(&self, wat: &str, limits: Limits) -> AttemptReport {
@@ -409,7 +409,7 @@ async fn what_is_not_a_component_is_told_apart() {
         (Vec::new(), "is not a WebAssembly component"),
         (b"\0asm\x0d\0\x01\0broken".to_vec(), "does not compile"),
     ] {
-        let error = bench.sandbox.prepare(&bench.package(&bytes)).await.unwrap_err().to_string();
+        let error = bench.sandbox.prepare(&bench.package(&bytes), Granted::default()).await.unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("guest.wasm"), "{error}");
     }
 }
@@ -420,7 +420,7 @@ async fn a_component_that_changed_since_it_was_registered_is_refused() {
     let package = bench.package(&wat::parse_str(FLOOR).unwrap());
     std::fs::write(&package.path, b"rebuilt").unwrap();
 
-    let error = bench.sandbox.prepare(&package).await.unwrap_err();
+    let error = bench.sandbox.prepare(&package, Granted::default()).await.unwrap_err();
 
     assert!(matches!(error, ComponentError::Changed { .. }), "{error}");
 }

@@ -12,6 +12,7 @@ mod whole;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{Sandbox, SandboxSettings};
 use tasker_wasm_tests::{package, workspace};
@@ -36,7 +37,8 @@ async fn measure() -> anyhow::Result<()> {
     })?;
     println!("{}\n", sandbox.facts());
 
-    let linear = sandbox.prepare(&Package::load(&package("linear").join("dist/linear.wasm"))?).await?;
+    let linear =
+        sandbox.prepare(&Package::load(&package("linear").join("dist/linear.wasm"))?, Granted::default()).await?;
     let floor = sandbox::floor(&sandbox).await?;
     let cost = sandbox::measure(&sandbox, &linear, &floor).await?;
     println!("one attempt in the sandbox: store + instantiate + call + drop");

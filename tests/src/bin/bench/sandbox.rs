@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{HandlerRef, Invocation, Limits, Prepared, Sandbox, StepContext};
 use tasker_wasm_tests::workspace;
@@ -29,7 +30,7 @@ pub async fn floor(sandbox: &Sandbox) -> anyhow::Result<Arc<Prepared>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("floor.wasm");
     std::fs::write(&file, wat::parse_file(workspace().join("tests/guests/floor.wat"))?)?;
-    Ok(sandbox.prepare(&Package::load(&file)?).await?)
+    Ok(sandbox.prepare(&Package::load(&file)?, Granted::default()).await?)
 }
 
 /// Times both kinds in turns.

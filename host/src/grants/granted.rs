@@ -1,0 +1,90 @@
+//! What a package gets: what it asks for and what its namespace is allowed, and nothing that only one of them names.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::{Access, Allowed, Asks, Destination, HttpAllowed, HttpAsk, SecretValue, UrlPattern};
+
+/// The grants of one package. The default grants nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Granted {
+    http_asked: Vec<HttpAsk>,
+    http_allowed: Vec<HttpAllowed>,
+    /// Directories, each at a path of its own.
+    pub mounts: Vec<Mount>,
+    /// Environment values: names and values.
+    pub env: Vec<(String, String)>,
+    /// Secrets.
+    pub secrets: Vec<Secret>,
+    /// Whether tasks of the namespace may be created and looked at.
+    pub client: bool,
+    /// Whether domain events may be published by the handlers themselves.
+    pub events: bool,
+}
+
+/// A directory that is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it is in the guest.
+    pub path: String,
+    /// Where it is in the host.
+    pub directory: PathBuf,
+    /// The lesser of what was asked and what is allowed.
+    pub access: Access,
+}
+
+/// A secret that is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// The environment variable that holds its placeholder.
+    pub name: String,
+    /// What is sent in place of the placeholder.
+    pub value: SecretValue,
+    /// The only places it is sent to.
+    pub urls: Vec<UrlPattern>,
+}
+
+impl Granted {
+    /// The intersection of what is asked and what is allowed.
+    pub fn intersection(asks: &Asks, allowed: &Allowed) -> Self {
+        let mount = |ask: &super::MountAsk| {
+            let allowed = allowed.mounts.iter().find(|mount| mount.path == ask.path)?;
+            Some(Mount {
+                path: ask.path.clone(),
+                directory: allowed.directory.clone(),
+                access: ask.access.min(allowed.access),
+            })
+        };
+        let secret = |name: &String| {
+            let allowed = allowed.secrets.get(name)?;
+            Some(Secret { name: name.clone(), value: allowed.value.clone(), urls: allowed.urls.clone() })
+        };
+        Self {
+            http_asked: asks.http.clone(),
+            http_allowed: allowed.http.clone(),
+            mounts: asks.mounts.iter().filter_map(mount).collect(),
+            env: asks
+                .env
+                .iter()
+                .filter_map(|name| allowed.env.get_key_value(name).map(|(name, value)| (name.clone(), value.clone())))
+                .collect(),
+            secrets: asks.secrets.iter().filter_map(secret).collect(),
+            client: asks.client && allowed.client,
+            events: asks.events && allowed.events,
+        }
+    }
+
+    /// Whether a request may be made: the networks beyond the public ones that it may reach, or `None` if not.
+    pub fn http(&self, method: &str, destination: &Destination) -> Option<Vec<IpNet>> {
+        let has = |methods: &[String]| methods.is_empty() || methods.iter().any(|known| known == method);
+        let asked = self.http_asked.iter().any(|ask| ask.url.matches(destination) && has(&ask.methods));
+        let mut allowed = self
+            .http_allowed
+            .iter()
+            .filter(|allowed| allowed.url.matches(destination) && has(&allowed.methods))
+            .peekable();
+        (asked && allowed.peek().is_some())
+            .then(|| allowed.flat_map(|allowed| allowed.networks.iter().copied()).collect())
+    }
+}

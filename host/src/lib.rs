@@ -2,12 +2,13 @@
 //! handler inside a WebAssembly component, in a store of its own that is thrown away afterwards.
 //!
 //! A step is **claim → execute → complete**. A module knows only what stands left of it in
-//! `document → grants → config → template → store → registry → sandbox → orchestration → events → dispatch → host → cli`. Only [`store`]
+//! `document → grants → config → template → store → registry → sandbox → orchestration → events → dispatch → host → doctor → cli`. Only [`store`]
 //! holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
 
 pub mod cli;
 pub mod config;
 pub mod dispatch;
+pub mod doctor;
 pub mod document;
 pub mod events;
 pub mod grants;

@@ -88,13 +88,10 @@ async fn run(
         match &report.outcome {
             Ok(StepOutcome::Checkpoint(progress)) if checkpoint::advances(step.checkpoint.as_deref(), progress) => {
                 let saved = shared.store.save_checkpoint(&step.lease, progress).await;
-                if !saved.map_err(|error| format!("its checkpoint can't be stored: {error}"))? {
+                step.checkpoint = saved.map_err(|error| format!("its checkpoint can't be stored: {error}"))?;
+                if step.checkpoint.is_none() {
                     return Ok(None);
                 }
-                step.checkpoint = Some(
-                    checkpoint::stored(progress)
-                        .map_err(|error| format!("its checkpoint can't be written: {error}"))?,
-                );
             }
             _ => {
                 report.usage = usage;
@@ -116,8 +113,8 @@ fn sink(store: &Store, lease: &Lease) -> CheckpointSink {
         async move {
             loop {
                 match store.save_checkpoint(&lease, &progress).await {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {
+                    Ok(Some(_)) => return Ok(()),
+                    Ok(None) => {
                         return Err("the step is no longer this attempt's: stop, what it brings is refused".to_owned());
                     }
                     Err(error) if error.is_transient() => {

@@ -18,7 +18,7 @@ use crate::grants::Granted;
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
 use crate::registry::{self, Package, RegistryError};
-use crate::sandbox::{ComponentError, Limits, Sandbox, SandboxError, SandboxSettings};
+use crate::sandbox::{ComponentError, HttpSettings, Limits, Sandbox, SandboxError, SandboxSettings};
 use crate::store::managed::{self, ManagedError, ManagedServer};
 use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
 use crate::template::{self, LoadedTemplate};
@@ -320,6 +320,7 @@ pub fn sandbox_settings(config: &Config) -> SandboxSettings {
         max_concurrent: (config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
             .saturating_add(EVENT_SUBSCRIBERS + 1),
         max_memory_bytes: memory_bytes(config),
+        http: HttpSettings::default(),
     }
 }
 

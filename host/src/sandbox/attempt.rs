@@ -10,7 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::bindings::tasker::handler::types;
 use super::checkpoint::CheckpointSink;
 use super::component::Prepared;
-use super::imports::http::HttpRefusals;
+use super::http::{Placeholders, Session};
 use super::imports::log::{Identity, Log};
 use super::limits::{Limiter, Limits};
 use super::output::Tail;
@@ -37,7 +37,9 @@ pub(super) struct Attempt {
     pub(super) host_calls: u32,
     pub(super) stdout: Tail,
     pub(super) stderr: Tail,
-    pub(super) refusals: HttpRefusals,
+    /// Dropped before `resources`: requests that are under way must learn that the attempt has ended before their bodies
+    /// seem to.
+    pub(super) outbound: Session,
     pub(super) violations: Violations,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -49,6 +51,8 @@ impl Attempt {
     pub(super) fn new(identity: Identity, limits: &Limits, prepared: &Prepared) -> Self {
         let start = Instant::now();
         let (stdout, stderr) = (Tail::default(), Tail::default());
+        let violations = Violations::default();
+        let placeholders = Placeholders::new(&prepared.granted.secrets);
         // A context grants nothing that is not named here: no arguments, no environment, no directory, closed input.
         let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         Self {
@@ -64,8 +68,8 @@ impl Attempt {
             host_calls: 0,
             stdout,
             stderr,
-            refusals: HttpRefusals::default(),
-            violations: Violations::default(),
+            outbound: Session::new(Arc::clone(&prepared.http), placeholders, limits, violations.clone()),
+            violations,
             wasi,
             http: WasiHttpCtx::new(),
             resources: ResourceTable::new(),
@@ -83,6 +87,6 @@ impl WasiView for Attempt {
 
 impl WasiHttpView for Attempt {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.refusals, table: &mut self.resources, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.resources, ctx: &mut self.http }
     }
 }

@@ -15,6 +15,7 @@ use super::attempt::{Attempt, Settings};
 use super::bindings::exports::tasker::handler::{handlers, publishers, subscribers};
 use super::cache::{CacheError, CompileCache};
 use super::failure::HostFailure;
+use super::http::{Gateway, Outbound};
 use super::residency::Residency;
 use super::source_maps::SourceMaps;
 use crate::grants::Granted;
@@ -36,6 +37,7 @@ pub struct Prepared {
     pub(super) subscribers: Option<subscribers::GuestIndices>,
     pub(super) settings: Settings,
     pub(super) granted: Arc<Granted>,
+    pub(super) http: Arc<Gateway>,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -182,11 +184,13 @@ pub(super) fn prepare(
     engine: &Engine,
     linker: &Linker<Attempt>,
     cache: &CompileCache,
+    outbound: &Outbound,
     fingerprint: &str,
     package: &Package,
     granted: Granted,
 ) -> Result<Prepared, ComponentError> {
     let path = &package.path;
+    let granted = Arc::new(granted);
     let component = cache
         .load_or_compile(engine, fingerprint, package.digest, &package.name, || read(path, package.digest))
         .map_err(|error| match error {
@@ -213,7 +217,8 @@ pub(super) fn prepare(
         subscribers: subscribers.map_err(mismatch(SUBSCRIBERS))?,
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
-        granted: Arc::new(granted),
+        http: Arc::new(outbound.gateway(&package.namespace, Arc::clone(&granted))),
+        granted,
         source_maps: SourceMaps::new(package.source_map.clone()),
         residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
     })

@@ -8,12 +8,12 @@
 //! | `wasi:io`, `wasi:clocks`, `wasi:random` | as they are: JavaScript has timers, dates and random numbers |
 //! | `wasi:cli` | no arguments, no environment, closed input, output of which the end is kept |
 //! | `wasi:filesystem` | no directory |
-//! | `wasi:http` | every request is refused |
+//! | `wasi:http` | requests that are granted, through a pool of connections |
 //! | `wasi:sockets`, everything else | not linked: a component that asks is refused when it is prepared |
 
 mod config;
 mod execution;
-pub(super) mod http;
+mod http;
 pub(super) mod log;
 
 use wasmtime::component::{HasSelf, Linker};

@@ -68,7 +68,8 @@ impl Bench {
     pub(crate) fn with_slots(max_concurrent: u32) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
-        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20 };
+        let http = HttpSettings::default();
+        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20, http };
         Self { sandbox: Sandbox::new(&settings).unwrap(), directory }
     }
 
@@ -429,7 +430,8 @@ async fn a_component_that_changed_since_it_was_registered_is_refused() {
 fn a_sandbox_that_does_not_fit_says_what_to_lower() {
     let directory = tempfile::tempdir().unwrap();
     let cache_dir: PathBuf = directory.path().join("cache");
-    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20 };
+    let http = HttpSettings::default();
+    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20, http };
 
     let error = Sandbox::new(&settings).unwrap_err().to_string();
 

@@ -24,6 +24,7 @@ mod describe;
 mod engine;
 mod events;
 mod failure;
+mod files;
 mod imports;
 mod invoke;
 mod json;

@@ -10,11 +10,14 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::bindings::tasker::handler::types;
 use super::checkpoint::CheckpointSink;
 use super::component::Prepared;
+use super::files::Files;
 use super::http::{Placeholders, Session};
+use super::imports::filesystem::FilesView;
 use super::imports::log::{Identity, Log};
 use super::limits::{Limiter, Limits};
 use super::output::Tail;
 use super::violations::Violations;
+use crate::grants::Granted;
 
 /// Settings of a package: keys, and values as JSON text.
 pub(super) type Settings = Arc<[(String, String)]>;
@@ -41,6 +44,8 @@ pub(super) struct Attempt {
     /// seem to.
     pub(super) outbound: Session,
     pub(super) violations: Violations,
+    pub(super) granted: Arc<Granted>,
+    files: Files,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     resources: ResourceTable,
@@ -53,7 +58,7 @@ impl Attempt {
         let (stdout, stderr) = (Tail::default(), Tail::default());
         let violations = Violations::default();
         let placeholders = Placeholders::new(&prepared.granted.secrets);
-        // A context grants nothing that is not named here: no arguments, no environment, no directory, closed input.
+        // The context grants nothing that is not named here: no directory, closed input.
         let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         Self {
             limiter: Limiter::new(limits.memory_bytes),
@@ -69,11 +74,18 @@ impl Attempt {
             stdout,
             stderr,
             outbound: Session::new(Arc::clone(&prepared.http), placeholders, limits, violations.clone()),
+            files: Files::new(&prepared.mounts, limits, &violations),
             violations,
+            granted: prepared.granted.clone(),
             wasi,
             http: WasiHttpCtx::new(),
             resources: ResourceTable::new(),
         }
+    }
+
+    /// The files, for the functions that work on them.
+    pub(super) fn files(&mut self) -> FilesView<'_> {
+        FilesView { files: &mut self.files, wasi: self.wasi.filesystem(), table: &mut self.resources }
     }
 }
 

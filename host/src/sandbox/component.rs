@@ -15,6 +15,7 @@ use super::attempt::{Attempt, Settings};
 use super::bindings::exports::tasker::handler::{handlers, publishers, subscribers};
 use super::cache::{CacheError, CompileCache};
 use super::failure::HostFailure;
+use super::files::Mounts;
 use super::http::{Gateway, Outbound};
 use super::residency::Residency;
 use super::source_maps::SourceMaps;
@@ -38,6 +39,7 @@ pub struct Prepared {
     pub(super) settings: Settings,
     pub(super) granted: Arc<Granted>,
     pub(super) http: Arc<Gateway>,
+    pub(super) mounts: Mounts,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -155,6 +157,16 @@ pub enum ComponentError {
         /// Which import.
         detail: String,
     },
+    /// A directory that is granted to the component cannot be opened.
+    #[error(
+        "{name}: {detail}; make the directory, or change its entry in the `grants.mounts` of the namespace in the settings"
+    )]
+    Mount {
+        /// Name of the package.
+        name: String,
+        /// Which mount, and why.
+        detail: String,
+    },
     /// Compiled code could not be kept or fetched.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -191,6 +203,8 @@ pub(super) fn prepare(
 ) -> Result<Prepared, ComponentError> {
     let path = &package.path;
     let granted = Arc::new(granted);
+    let mounts = Mounts::open(&granted.mounts)
+        .map_err(|error| ComponentError::Mount { name: package.name.clone(), detail: error.to_string() })?;
     let component = cache
         .load_or_compile(engine, fingerprint, package.digest, &package.name, || read(path, package.digest))
         .map_err(|error| match error {
@@ -217,6 +231,7 @@ pub(super) fn prepare(
         subscribers: subscribers.map_err(mismatch(SUBSCRIBERS))?,
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        mounts,
         http: Arc::new(outbound.gateway(&package.namespace, Arc::clone(&granted))),
         granted,
         source_maps: SourceMaps::new(package.source_map.clone()),

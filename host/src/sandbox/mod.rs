@@ -24,6 +24,7 @@ mod describe;
 mod engine;
 mod events;
 mod failure;
+mod files;
 mod http;
 mod imports;
 mod invoke;

@@ -36,6 +36,7 @@ pub struct Prepared {
     pub(super) subscribers: Option<subscribers::GuestIndices>,
     pub(super) settings: Settings,
     pub(super) granted: Arc<Granted>,
+    pub(super) imports: Vec<String>,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -63,6 +64,16 @@ impl Prepared {
     /// Name of the package.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its calls may reach.
+    pub fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    /// Every interface the component imports, with its version, such as `tasker:handler/client@0.1.0`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// SHA-256 of the component.
@@ -144,7 +155,7 @@ pub enum ComponentError {
     /// The component asks for something that is not there, or that nobody granted.
     #[error(
         "{} imports what this host does not provide: {detail}; a handler may import tasker:handler@0.1.0 (log, execution, \
-         config) and WASI 0.2 without sockets",
+         config, client, events) and WASI 0.2 without sockets",
         path.display()
     )]
     Import {
@@ -214,6 +225,7 @@ pub(super) fn prepare(
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
         granted: Arc::new(granted),
+        imports: imports(engine, &component),
         source_maps: SourceMaps::new(package.source_map.clone()),
         residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
     })
@@ -234,6 +246,11 @@ fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
             Err(ComponentError::NotWasm { path: path.to_owned(), start })
         }
     }
+}
+
+/// Every interface a component imports, with its version.
+pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
+    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn exports(engine: &Engine, component: &Component) -> Vec<String> {

@@ -108,7 +108,14 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 3,
         event: "{}".into(),
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod events;
+mod granted;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -171,6 +171,7 @@ impl Host {
     ) -> Result<(Dispatch, Wake, JoinHandle<()>), StartError> {
         let store = &database.store;
         register_templates(store, &config.common.task_templates.search_paths, &loaded).await?;
+        create_event_queues(store, &loaded.components).await?;
         let Loaded { components, events, .. } = loaded;
         let wake = Wake::default();
         let events = Events::start(event_settings(config), sandbox.clone(), Arc::new(events));
@@ -306,6 +307,18 @@ async fn register_templates(store: &Store, folders: &[PathBuf], loaded: &Loaded)
                 steps = template.steps.len(),
                 "template registered"
             );
+        }
+    }
+    Ok(())
+}
+
+/// Makes the queues of the namespaces whose handlers publish by themselves.
+async fn create_event_queues(store: &Store, components: &Components) -> Result<(), StoreError> {
+    for namespace in components.publishing_namespaces() {
+        match store.create_event_queues(namespace).await {
+            // A tenant's name stops nobody else's work; its handlers read why when they publish.
+            Err(error @ StoreError::EventNamespace { .. }) => tracing::error!(%error, "no durable events"),
+            created => created?,
         }
     }
     Ok(())

@@ -88,7 +88,14 @@ fn invocation(callable: &str, event: String) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation { context, limits: Limits::default(), cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits: Limits::default(),
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 async fn hostile(handler: &str, limits: Limits) -> AttemptReport {

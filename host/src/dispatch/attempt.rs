@@ -13,6 +13,7 @@ use super::complete::{Ended, Finished};
 use super::growth;
 use super::in_flight::Signals;
 use super::templates::TemplateStep;
+use crate::client::Caller;
 use crate::events::Outbox;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
@@ -72,6 +73,11 @@ async fn run(
     signals: &Signals,
 ) -> Result<Option<AttemptReport>, String> {
     let mut usage = Usage::default();
+    let callable = &template_step.definition.handler.callable;
+    let client = prepared.granted().client.then(|| {
+        let (namespace, correlation_id) = (step.lease.namespace.clone(), step.correlation_id);
+        shared.client.handle(Caller { namespace, callable: callable.clone(), correlation_id })
+    });
     loop {
         let invocation = Invocation {
             context: event::context(step, template_step.definition, template_step.event_part)
@@ -82,6 +88,10 @@ async fn run(
             },
             cancellation: signals.wind_down.clone(),
             checkpoints: Some(sink(&shared.store, &step.lease)),
+            client: client.clone(),
+            // Made anew for each call: a message shows the checkpoint that the step has by then.
+            events: (prepared.granted().events)
+                .then(|| shared.events.direct(&shared.store, step, template_step.declarations, callable)),
         };
         let mut report = shared.sandbox.invoke(prepared, invocation).await.map_err(|failure| failure.to_string())?;
         usage += report.usage;

@@ -12,6 +12,8 @@ use super::checkpoint::CheckpointSink;
 use super::component::Prepared;
 use super::files::Files;
 use super::http::{Placeholders, Session};
+use super::imports::client::ClientState;
+use super::imports::events::EventsState;
 use super::imports::filesystem::FilesView;
 use super::imports::log::{Identity, Log};
 use super::limits::{Limiter, Limits};
@@ -36,6 +38,10 @@ pub(super) struct Attempt {
     pub(super) saves: u32,
     /// Bytes of each part of a checkpoint.
     pub(super) checkpoint_bytes: usize,
+    /// What it asks of the orchestrator.
+    pub(super) client: ClientState,
+    /// What it publishes.
+    pub(super) direct_events: EventsState,
     /// Calls of the `tasker:handler` imports.
     pub(super) host_calls: u32,
     pub(super) stdout: Tail,
@@ -52,7 +58,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// State of a call that begins now. What only handlers have (a wish to stop, a place for progress) is added to it.
+    /// State of a call that begins now. What only handlers have (a wish to stop, a place for progress, who answers them) is added to it.
     pub(super) fn new(identity: Identity, limits: &Limits, prepared: &Prepared) -> Self {
         let start = Instant::now();
         let (stdout, stderr) = (Tail::default(), Tail::default());
@@ -70,6 +76,8 @@ impl Attempt {
             checkpoints: None,
             saves: 0,
             checkpoint_bytes: limits.checkpoint_bytes,
+            client: ClientState::new(prepared.granted.client, limits),
+            direct_events: EventsState::new(prepared.granted.events, limits),
             host_calls: 0,
             stdout,
             stderr,

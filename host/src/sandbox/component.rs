@@ -40,6 +40,7 @@ pub struct Prepared {
     pub(super) granted: Arc<Granted>,
     pub(super) http: Arc<Gateway>,
     pub(super) mounts: Mounts,
+    pub(super) imports: Vec<String>,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -67,6 +68,16 @@ impl Prepared {
     /// Name of the package.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its calls may reach.
+    pub fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    /// Every interface the component imports, with its version, such as `tasker:handler/client@0.1.0`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// SHA-256 of the component.
@@ -148,7 +159,7 @@ pub enum ComponentError {
     /// The component asks for something that is not there, or that nobody granted.
     #[error(
         "{} imports what this host does not provide: {detail}; a handler may import tasker:handler@0.1.0 (log, execution, \
-         config) and WASI 0.2 without sockets",
+         config, client, events) and WASI 0.2 without sockets",
         path.display()
     )]
     Import {
@@ -234,6 +245,7 @@ pub(super) fn prepare(
         mounts,
         http: Arc::new(outbound.gateway(&package.namespace, Arc::clone(&granted))),
         granted,
+        imports: imports(engine, &component),
         source_maps: SourceMaps::new(package.source_map.clone()),
         residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
     })
@@ -254,6 +266,11 @@ fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
             Err(ComponentError::NotWasm { path: path.to_owned(), start })
         }
     }
+}
+
+/// Every interface a component imports, with its version.
+pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
+    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn exports(engine: &Engine, component: &Component) -> Vec<String> {

@@ -33,10 +33,11 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
     if invocation.cancellation.is_cancelled() {
         return Err(HostFailure::Cancelled);
     }
-    let Invocation { context, limits, cancellation, checkpoints } = invocation;
+    let Invocation { context, limits, cancellation, checkpoints, client, events } = invocation;
     let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
     let mut attempt = Attempt::new((&context).into(), &limits, prepared);
     (attempt.cancellation, attempt.checkpoints) = (cancellation, checkpoints);
+    (attempt.client.handle, attempt.direct_events.handle) = (client, events);
     let context = context.into_wit(budget);
 
     let handlers = &prepared.handlers;

@@ -18,9 +18,11 @@ mod attempt;
 mod bindings;
 mod cache;
 mod checkpoint;
+mod client;
 mod component;
 mod contract;
 mod describe;
+mod direct_events;
 mod engine;
 mod events;
 mod failure;
@@ -39,11 +41,13 @@ mod violations;
 
 pub use cache::CacheError;
 pub use checkpoint::CheckpointSink;
+pub use client::{ClientCall, ClientError, ClientHandle, StepOfTask, TaskQuery, TaskSubmission};
 pub use component::{ComponentError, Prepared};
 pub use contract::{
     AttemptReport, DispatchError, ErrorType, Failure, HandlerRef, Invocation, StepContext, StepOutcome, Success,
 };
 pub use describe::{ComponentInfo, Sdk};
+pub use direct_events::{DirectEvent, DirectEventError, DirectEventHandle};
 pub use engine::{ResetStrategy, SandboxFacts};
 pub use events::{EventCall, EventCallError, Publication, PublishRequest};
 pub use failure::{AttemptError, Exceeded, HostFailure};

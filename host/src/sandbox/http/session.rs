@@ -57,6 +57,11 @@ impl Session {
         self.shared.budget.requests()
     }
 
+    /// What the guest has in place of its secrets: names and placeholders.
+    pub(in crate::sandbox) fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.shared.placeholders.variables()
+    }
+
     /// What was refused, and what failed.
     pub(in crate::sandbox) fn causes(&self) -> Option<String> {
         self.shared.causes.text()

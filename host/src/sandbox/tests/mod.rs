@@ -3,6 +3,7 @@
 mod checkpoints;
 mod events;
 mod files;
+mod granted;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,7 +111,14 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 3,
         event: "{}".into(),
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 #[tokio::test]

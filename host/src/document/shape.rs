@@ -25,8 +25,10 @@ pub enum Shape {
     List(&'static Shape),
     /// A table with free keys and equal values.
     TableOf(&'static Shape),
-    /// A table with these keys.
+    /// A table with these keys; others are passed over with a warning.
     Table(&'static [Field]),
+    /// A table with these keys; others are wrong. For tables whose keys decide over what is allowed.
+    Closed(&'static [Field]),
 }
 
 /// What a text must be.
@@ -111,12 +113,19 @@ impl Shape {
     /// Settles the keys of `node`; `path` names it in messages and is empty at the root.
     pub fn prune(&self, node: &mut Node, path: &str, report: &mut Report) {
         match (self, &mut node.value) {
-            (Shape::Table(fields), Value::Table(entries)) => {
+            (Shape::Table(fields) | Shape::Closed(fields), Value::Table(entries)) => {
                 for mut entry in std::mem::take(entries) {
                     let Some(field) = fields.iter().find(|field| field.is(&entry.key)) else {
                         let hint = did_you_mean(&entry.key, fields.iter().map(|field| field.name));
                         let place = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
-                        report.warn(&entry.at, format!("unknown key `{}`{place} is ignored{hint}", entry.key));
+                        let unknown = format!("unknown key `{}`{place}", entry.key);
+                        match self {
+                            Shape::Closed(_) => {
+                                let known = quoted(fields.iter().map(|field| field.name));
+                                report.error(&entry.at, format!("{unknown}; expected {known}{hint}"));
+                            }
+                            _ => report.warn(&entry.at, format!("{unknown} is ignored{hint}")),
+                        }
                         continue;
                     };
                     if let Some(first) = entries.iter().find(|kept| kept.key == field.name) {
@@ -171,7 +180,7 @@ impl Shape {
                     shape.check(&entry.node, &join(path, &entry.key), report);
                 }
             }
-            (Shape::Table(fields), Value::Table(entries)) => {
+            (Shape::Table(fields) | Shape::Closed(fields), Value::Table(entries)) => {
                 for field in *fields {
                     match entries.iter().find(|entry| entry.key == field.name) {
                         Some(entry) => field.shape.check(&entry.node, &join(path, field.name), report),
@@ -215,11 +224,11 @@ impl Shape {
             Shape::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Shape::Number(min, max) => format!("a number from {min} to {max}"),
             Shape::OneOf(words) => format!("one of {}", quoted(words.iter().copied())),
-            Shape::List(Shape::Table(_)) => "a list of tables".to_owned(),
+            Shape::List(Shape::Table(_) | Shape::Closed(_)) => "a list of tables".to_owned(),
             Shape::List(Shape::Text(_)) => "a list of texts".to_owned(),
             Shape::List(_) => "a list".to_owned(),
             Shape::TableOf(_) => "a table".to_owned(),
-            Shape::Table(fields) => {
+            Shape::Table(fields) | Shape::Closed(fields) => {
                 match quoted(fields.iter().filter(|field| field.required).map(|field| field.name)) {
                     names if names.is_empty() => "a table".to_owned(),
                     names => format!("a table with {names}"),

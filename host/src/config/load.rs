@@ -122,7 +122,10 @@ impl Loading<'_> {
 
     fn finish(mut self, environment: Environment) -> Result<Loaded, ConfigError> {
         if let Some(tree) = &self.tree {
-            namespaces::check_names(tree, &mut self.report);
+            let mut report = Report::default();
+            namespaces::check_names(tree, &mut report);
+            report.sort();
+            self.report.append(report);
         }
         let Report { errors, warnings } = self.report;
         if !errors.is_empty() {

@@ -39,9 +39,9 @@ fn is_free(path: &[String]) -> bool {
     FREE.iter().any(|free| free.len() == path.len() && free.iter().zip(path).all(fits))
 }
 
-/// Replaces every reference below `node`, which stands at `path`. What cannot be replaced is reported and taken out:
-/// `false` says so of the node itself.
-fn replace(node: &mut Node, path: &mut Vec<String>, variables: &Variables, report: &mut Report) -> bool {
+/// Replaces every reference below `node`, which stands at `path`. What cannot be replaced is reported, and stays as a hidden
+/// nothing, which no shape complains about again.
+fn replace(node: &mut Node, path: &mut Vec<String>, variables: &Variables, report: &mut Report) {
     match &mut node.value {
         Value::Text(text) if text.contains("${") => match replaced(text, is_free(path), variables) {
             Ok((replaced, from_environment)) => {
@@ -50,19 +50,17 @@ fn replace(node: &mut Node, path: &mut Vec<String>, variables: &Variables, repor
             }
             Err(message) => {
                 report.error(&node.at, message);
-                return false;
+                (node.value, node.hidden) = (Value::Null, true);
             }
         },
-        Value::List(items) => items.retain_mut(|item| replace(item, path, variables, report)),
-        Value::Table(entries) => entries.retain_mut(|entry| {
+        Value::List(items) => items.iter_mut().for_each(|item| replace(item, path, variables, report)),
+        Value::Table(entries) => entries.iter_mut().for_each(|entry| {
             path.push(entry.key.clone());
-            let kept = replace(&mut entry.node, path, variables, report);
+            replace(&mut entry.node, path, variables, report);
             path.pop();
-            kept
         }),
         _ => {}
     }
-    true
 }
 
 fn replaced(text: &str, free: bool, variables: &Variables) -> Result<(String, bool), String> {

@@ -120,10 +120,11 @@ impl Shape {
                         let place = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
                         let unknown = format!("unknown key `{}`{place}", entry.key);
                         match self {
-                            Shape::Closed(_) => {
+                            Shape::Closed(_) if hint.is_empty() => {
                                 let known = quoted(fields.iter().map(|field| field.name));
-                                report.error(&entry.at, format!("{unknown}; expected {known}{hint}"));
+                                report.error(&entry.at, format!("{unknown}; expected {known}"));
                             }
+                            Shape::Closed(_) => report.error(&entry.at, format!("{unknown}{hint}")),
                             _ => report.warn(&entry.at, format!("{unknown} is ignored{hint}")),
                         }
                         continue;
@@ -165,6 +166,8 @@ impl Shape {
     pub fn check(&self, node: &Node, path: &str, report: &mut Report) {
         match (self, &node.value) {
             (Shape::Any, _) | (Shape::Boolean, Value::Boolean(_)) => {}
+            // What should have come from the environment and did not has been reported.
+            (_, Value::Null) if node.hidden => {}
             (Shape::Text(rule), Value::Text(text)) if rule.accepts(text) => {}
             (Shape::Integer(min, max), Value::Number(_))
                 if node.integer().is_some_and(|n| (*min..=*max).contains(&n)) => {}
@@ -198,10 +201,8 @@ impl Shape {
 
     fn complaint(&self, node: &Node, path: &str) -> String {
         let subject = if path.is_empty() { "the document".to_owned() } else { format!("`{path}`") };
-        let found = match self {
-            Shape::Text(TextRule { secret: true, .. }) if node.text().is_some() => "not right".to_owned(),
-            _ => node.describe(),
-        };
+        let scalar = matches!(node.value, Value::Boolean(_) | Value::Number(_) | Value::Text(_));
+        let found = if scalar && self.holds_secret() { "not right".to_owned() } else { node.describe() };
         let hint = match (self, &node.value) {
             (Shape::Text(_) | Shape::OneOf(_), Value::Number(_) | Value::Boolean(_)) => "; put it in quotes".to_owned(),
             (Shape::Integer(..) | Shape::Number(..), Value::Text(text))
@@ -213,6 +214,16 @@ impl Shape {
             _ => String::new(),
         };
         format!("{subject} is {found}; expected {}{hint}", self.describe())
+    }
+
+    /// Whether what is written here, or was meant for a place below, may be a secret.
+    fn holds_secret(&self) -> bool {
+        match self {
+            Shape::Text(rule) => rule.secret,
+            Shape::List(shape) | Shape::TableOf(shape) => shape.holds_secret(),
+            Shape::Table(fields) | Shape::Closed(fields) => fields.iter().any(|field| field.shape.holds_secret()),
+            _ => false,
+        }
     }
 
     fn describe(&self) -> String {

@@ -151,9 +151,15 @@ fn check_http(node: &Node, path: &str, report: &mut Report) {
 
 fn check_url(url: &Node, path: &str, report: &mut Report) {
     if let Some(Err(error)) = url.text().filter(|text| !text.is_empty()).map(str::parse::<UrlPattern>) {
-        // The error quotes parts of the text.
-        let error = if url.hidden { "expected a pattern such as https://api.example.com/v1".to_owned() } else { error };
-        report.error(&url.at, format!("`{path}` is {}: {error}", url.describe()));
+        // The error quotes parts of the text, and before an `@` stands a password.
+        let (found, error) = match url.text() {
+            Some(text) if text.contains('@') => {
+                ("not right".to_owned(), "credentials are granted as secrets".to_owned())
+            }
+            _ if url.hidden => (url.describe(), "expected a pattern such as https://api.example.com/v1".to_owned()),
+            _ => (url.describe(), error),
+        };
+        report.error(&url.at, format!("`{path}` is {found}: {error}"));
     }
 }
 

@@ -92,7 +92,7 @@ impl fmt::Display for Refused {
         let Self { package, namespace, missing } = self;
         writeln!(f, "{package} asks for what namespace {namespace} is not allowed:\n")?;
         missing.asks().lines().iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        writeln!(f, "\nAdd what you allow to the settings; or the author takes it out of tasker.toml:\n")?;
+        writeln!(f, "\nTake it out of the package's tasker.toml, or allow it in the settings:\n")?;
         f.write_str(missing.settings_lines(namespace).trim_end())
     }
 }

@@ -187,7 +187,7 @@ impl fmt::Display for Cause<'_> {
             AttemptError::DeadlineExceeded { limit } => write!(
                 f,
                 "the handler did not finish within {} s; look for something it waits for without a timeout of its own, or \
-                 raise `timeout_seconds` of the step",
+                 raise the limit `timeout_ms` (`timeout_seconds` of the step)",
                 limit.as_secs_f64()
             ),
             AttemptError::StackOverflow => write!(

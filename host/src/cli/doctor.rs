@@ -67,9 +67,11 @@ async fn check(global: &Global, config: &Config) -> Result<Exit, Failure> {
 }
 
 async fn components(config: &Config, sandbox: &Sandbox) -> Check {
-    let says = match host::load_components(sandbox, &config.worker.component_path).await {
+    let says = match host::load_components(sandbox, &config.worker).await {
         Err(error) => Err(error.to_string()),
-        Ok(loaded) if loaded.failed > 0 => Err(format!("{} are left out; the log says why", loaded.failed)),
+        Ok(loaded) if !loaded.left_out.is_empty() => {
+            Err(format!("{} are left out; the log says why", loaded.left_out.len()))
+        }
         Ok(loaded) => Ok(format!("{} handlers", loaded.components.table().iter().count())),
     };
     Check::of("components", says)

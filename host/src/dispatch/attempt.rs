@@ -17,7 +17,7 @@ use crate::client::Caller;
 use crate::events::Outbox;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
-use crate::sandbox::{AttemptError, AttemptReport, CheckpointSink, Invocation, Limits, Prepared, StepOutcome, Usage};
+use crate::sandbox::{AttemptError, AttemptReport, CheckpointSink, Invocation, Prepared, StepOutcome, Usage};
 use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 
 /// Pause before a checkpoint is stored again while the database is away.
@@ -82,10 +82,7 @@ async fn run(
         let invocation = Invocation {
             context: event::context(step, template_step.definition, template_step.event_part)
                 .map_err(|error| format!("its event can't be written: {error}"))?,
-            limits: Limits {
-                deadline: template_step.definition.timeout().unwrap_or(shared.settings.limits.deadline),
-                ..shared.settings.limits.clone()
-            },
+            limits: template_step.limits.clone(),
             cancellation: signals.wind_down.clone(),
             checkpoints: Some(sink(&shared.store, &step.lease)),
             client: client.clone(),

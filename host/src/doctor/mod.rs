@@ -121,7 +121,7 @@ async fn try_once(sandbox: &Sandbox, directory: &Path, attack: &Attack) -> Resul
         Err(error) => {
             let ended = error.to_string().replace(&package.path.display().to_string(), "it");
             let held = matches!(attack.end, End::Refused(part) if ended.contains(part));
-            (format!("refused: {ended}"), held)
+            (format!("refused: {}", first_clause(&ended)), held)
         }
         Ok(prepared) => {
             // What the first attempt left behind would be found by the second.
@@ -160,12 +160,20 @@ impl End {
             Ok(StepOutcome::Success(_)) => ("it got nothing".to_owned(), self == Self::Harmless),
             Ok(StepOutcome::Failure(failure)) => {
                 let held = matches!(self, Self::Denied(part) if failure.message.contains(part));
-                (format!("denied: {}", failure.message), held)
+                // The guest's own message is where it wanted to go; the cause follows in parentheses.
+                let cause = failure.message.split_once(" (").map_or(failure.message.as_str(), |(_, cause)| cause);
+                (format!("denied: {}", first_clause(cause)), held)
             }
             Ok(StepOutcome::Checkpoint(_)) => ("a checkpoint".to_owned(), false),
             Err(error) => (error.error_type().to_owned(), self == Self::Error(error.error_type())),
         }
     }
+}
+
+/// What happened, without what to do about it.
+fn first_clause(message: &str) -> &str {
+    let end = [";", ": add "].iter().filter_map(|mark| message.find(mark)).min();
+    &message[..end.unwrap_or(message.len())]
 }
 
 impl std::fmt::Display for End {
@@ -189,7 +197,14 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 1,
         event: "{}".into(),
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 #[cfg(test)]

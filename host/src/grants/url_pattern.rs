@@ -116,6 +116,20 @@ impl UrlPattern {
             && self.port == other.port
             && paths.iter().any(|(path, prefix)| *prefix == "/" || begins_with(path, prefix))
     }
+
+    /// Whether every request that fits `other` fits this.
+    pub fn covers(&self, other: &Self) -> bool {
+        let host = match (&self.host, &other.host) {
+            (Host::Any, _) => true,
+            (Host::Below(domain), Host::Exact(host)) => is_below(host, domain),
+            (Host::Below(domain), Host::Below(other)) => domain == other || is_below(other, domain),
+            (Host::Exact(host), Host::Exact(other)) => host == other,
+            (Host::Below(_) | Host::Exact(_), Host::Any) | (Host::Exact(_), Host::Below(_)) => false,
+        };
+        host && self.scheme == other.scheme
+            && self.port == other.port
+            && (self.path == "/" || begins_with(&other.path, &self.path))
+    }
 }
 
 fn is_below(host: &str, domain: &str) -> bool {
@@ -343,5 +357,21 @@ mod tests {
             assert_eq!(pattern(one).overlaps(&pattern(other)), overlap, "{one} and {other}");
             assert_eq!(pattern(other).overlaps(&pattern(one)), overlap, "{other} and {one}");
         }
+    }
+
+    #[test]
+    fn a_pattern_covers_one_that_is_narrower_and_itself() {
+        for (wide, narrow) in [
+            ("https://*", "https://*.b"),
+            ("https://*.b", "https://*.a.b"),
+            ("https://*.b", "https://a.b/v1"),
+            ("https://a/v1", "https://a/v1/x"),
+        ] {
+            let (wide, narrow) = (pattern(wide), pattern(narrow));
+            assert!(wide.covers(&narrow) && wide.covers(&wide) && narrow.covers(&narrow), "{wide} {narrow}");
+            assert!(!narrow.covers(&wide), "{narrow} does not cover {wide}");
+        }
+        assert!(!pattern("https://a").covers(&pattern("http://a")));
+        assert!(!pattern("https://a").covers(&pattern("https://a:444")));
     }
 }

@@ -28,6 +28,10 @@ const EXPORT: &str = "tasker:handler/handlers@0.1.0";
 const PUBLISHERS: &str = "tasker:handler/publishers@0.1.0";
 const SUBSCRIBERS: &str = "tasker:handler/subscribers@0.1.0";
 
+/// Imports that a package has to ask for, and the word in `[grants]` it asks with.
+const GRANTED_IMPORTS: [(&str, &str); 2] =
+    [("tasker:handler/client@0.1.0", "client"), ("tasker:handler/events@0.1.0", "events")];
+
 /// A component that is ready to be called, any number of times, by any number of threads.
 pub struct Prepared {
     pub(super) name: String,
@@ -178,11 +182,47 @@ pub enum ComponentError {
         /// Which mount, and why.
         detail: String,
     },
+    /// The component imports what its package does not ask for.
+    #[error(
+        "{} imports `{import}`, and its package does not ask for it; add to its tasker.toml, and build it again:\n\n\
+         [grants]\n{key} = true",
+        path.display()
+    )]
+    NotAsked {
+        /// The component.
+        path: PathBuf,
+        /// The interface.
+        import: &'static str,
+        /// Its word in `[grants]`.
+        key: &'static str,
+    },
+    /// The component imports what its namespace is not allowed.
+    #[error("{} imports `{import}`, and its namespace is not allowed `{key}`", path.display())]
+    NotGranted {
+        /// The component.
+        path: PathBuf,
+        /// The interface.
+        import: &'static str,
+        /// Its word in the settings.
+        key: &'static str,
+    },
+    /// The component wants to open connections by itself.
+    #[error(
+        "{} imports `{import}`, and no component gets sockets: nobody can grant them; make HTTP requests with `fetch` instead, \
+         and ask for them with `http` in `[grants]` of tasker.toml",
+        path.display()
+    )]
+    Sockets {
+        /// The component.
+        path: PathBuf,
+        /// The interface.
+        import: String,
+    },
     /// Compiled code could not be kept or fetched.
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// The component could not say what it carries.
-    #[error("{name} cannot describe its handlers: {source}; build it with this host's wit/ and SDK")]
+    #[error("{name} cannot describe its handlers: {}; build it with this host's wit/ and SDK", source.cause())]
     Describe {
         /// Name of the package.
         name: String,
@@ -226,6 +266,7 @@ pub(super) fn prepare(
         })?;
     let exports = exports(engine, &component);
     check_exports(&exports, path)?;
+    check_imports(component.component_type().imports(engine).map(|(name, _)| name), package, &granted)?;
     let linked = linker.instantiate_pre(&component);
     let pre = linked.map_err(|error| ComponentError::Import { path: path.clone(), detail: format!("{error:#}") })?;
     let mismatch = |export| {
@@ -275,6 +316,33 @@ pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
 
 fn exports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Refuses imports that nobody grants, or that were not granted, by what there is to do. What the linker does not know is
+/// left to it.
+fn check_imports<'a>(
+    imports: impl Iterator<Item = &'a str>,
+    package: &Package,
+    granted: &Granted,
+) -> Result<(), ComponentError> {
+    let path = || package.path.clone();
+    for name in imports {
+        if name.starts_with("wasi:sockets/") {
+            return Err(ComponentError::Sockets { path: path(), import: name.to_owned() });
+        }
+        let Some((import, key)) = GRANTED_IMPORTS.into_iter().find(|(import, _)| *import == name) else { continue };
+        let (asked, granted) = match key {
+            "client" => (package.asks.client, granted.client),
+            _ => (package.asks.events, granted.events),
+        };
+        if !asked {
+            return Err(ComponentError::NotAsked { path: path(), import, key });
+        }
+        if !granted {
+            return Err(ComponentError::NotGranted { path: path(), import, key });
+        }
+    }
+    Ok(())
 }
 
 /// Optional interfaces of another version are refused too: passed over, their publishers would be missed only when an

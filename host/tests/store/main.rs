@@ -6,6 +6,7 @@
 mod checkpoints;
 mod claim_steps;
 mod complete_steps;
+mod components;
 mod connect;
 mod create_tasks;
 mod direct_events;

@@ -83,10 +83,7 @@ async fn what_is_too_large_is_measured_and_not_sent() {
     let too_large = |bytes| Within::TooLarge { bytes };
     let found = bench.store.task_within(NAMESPACE, task.task_uuid, context - 1).await.unwrap();
     assert!(matches!(found, Within::TooLarge { bytes } if bytes == context as u64));
-    assert!(matches!(
-        bench.store.task_within(NAMESPACE, task.task_uuid, context).await.unwrap(),
-        Within::Found(_)
-    ));
+    assert!(matches!(bench.store.task_within(NAMESPACE, task.task_uuid, context).await.unwrap(), Within::Found(_)));
     let listed = bench.store.tasks_within(&mine(), 0, context - 1).await.unwrap();
     assert!(matches!(listed, Within::TooLarge { .. }));
 

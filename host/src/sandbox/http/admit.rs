@@ -104,7 +104,9 @@ fn destination(uri: &Uri) -> Result<Destination, &'static str> {
     let port = match authority.as_str().strip_prefix(host) {
         Some("") => None,
         Some(port) => {
-            let port = port.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
+            // Digits only: parsing would take a sign as well.
+            let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+            let port = digits.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
             Some(port.ok_or("the URL's port is none of 1 to 65535")?)
         }
         None => return Err("the URL's host cannot be read"),

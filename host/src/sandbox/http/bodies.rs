@@ -23,6 +23,9 @@ use super::secrets::Echoes;
 /// their place to the next request, though the guest has not read them yet.
 const READ_AHEAD: usize = 64 << 10;
 
+/// Bytes of an HTTP/2 frame without content.
+const FRAME_HEADER: usize = 9;
+
 /// When a request last made progress on its way out.
 #[derive(Debug, Clone)]
 pub(super) struct Progress(Arc<Mutex<Instant>>);
@@ -131,10 +134,15 @@ impl Relay {
                     break;
                 }
             };
-            let bytes = bytes_of(&frame);
+            // A server could send empty frames without end; nobody needs them, and their headers count.
+            let empty = frame.data_ref().is_some_and(Bytes::is_empty);
+            let bytes = if empty { FRAME_HEADER } else { bytes_of(&frame) };
             if self.budget.receive(bytes).is_err() {
                 let _ = frames.send(Err(Error::HttpResponseBodySize(None)));
                 break;
+            }
+            if empty {
+                continue;
             }
             let frame = match frame.into_trailers() {
                 Ok(mut trailers) => {

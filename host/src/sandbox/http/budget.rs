@@ -101,6 +101,11 @@ impl Budget {
         self.places.close();
     }
 
+    /// Whether the attempt has ended, or is about to because a limit was exceeded.
+    pub(super) fn is_spent(&self) -> bool {
+        self.has_ended() || self.violations.first().is_some()
+    }
+
     /// Whether the attempt has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)

@@ -112,7 +112,7 @@ impl Shared {
             Ok(response) => response,
             Err(failure) => {
                 // What an end or a limit cut off has no cause of its own.
-                if !self.budget.has_ended() {
+                if !self.budget.is_spent() {
                     self.causes.note(&format!("HTTP {label} failed: {}", failure.cause));
                 }
                 return Err(failure.error);

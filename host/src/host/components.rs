@@ -148,16 +148,17 @@ impl Loaded {
         served.chain(left_out).map(found).collect()
     }
 
-    /// Logs what is left out and why, and which upgrades ask for more than what was known `before`.
+    /// Logs what is left out and why, and which upgrades ask for more than what was known `before`. Texts end with their own
+    /// line, so that what a log writes after them is not copied with them.
     pub fn report(&self, before: &[KnownComponent]) {
         for left_out in &self.left_out {
             let component = left_out.package.path.display();
-            tracing::error!(%component, "this component is left out: {}", left_out.told(before));
+            tracing::error!(%component, "this component is left out: {}\n", left_out.told(before));
         }
         for package in &self.served {
             if let Some(upgrade) = Upgrade::of(package, before) {
                 let (component, namespace) = (package.path.display(), &package.namespace);
-                tracing::warn!(%component, namespace, "{} asks for more, and is allowed it. {upgrade}", package.name);
+                tracing::warn!(%component, namespace, "{} asks for more, and is allowed it. {upgrade}\n", package.name);
             }
         }
     }

@@ -118,7 +118,10 @@ async fn the_keys_go_with_their_task() {
     publish(&bench, &live, 2, Some("k"), true).await.unwrap();
     bench
         .pool
-        .execute(sqlx::query("update tasker.tasks set completed_at = now() - interval '1 day' where task_uuid = $1").bind(old.task_uuid))
+        .execute(
+            sqlx::query("update tasker.tasks set completed_at = now() - interval '1 day' where task_uuid = $1")
+                .bind(old.task_uuid),
+        )
         .await
         .unwrap();
 

@@ -166,10 +166,7 @@ async fn a_granted_guest_asks_and_is_answered() {
 async fn a_guest_reads_why_it_was_not_answered() {
     let away = answering(Err(ClientError::recoverable("away\u{1b}[2J")));
     assert_eq!(told(ask(&asking(""), Limits::default(), away).await), "away[2J");
-    assert_eq!(
-        told(ask(&asking(""), Limits::default(), None).await),
-        "the client can be used only while a step runs"
-    );
+    assert_eq!(told(ask(&asking(""), Limits::default(), None).await), "the client can be used only while a step runs");
 }
 
 #[tokio::test]

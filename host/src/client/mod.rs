@@ -228,3 +228,30 @@ fn written(answer: &impl Serialize) -> Result<String, ClientError> {
 fn repeated(text: &str) -> String {
     text.chars().take(REPEATED).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_reads_whether_to_try_again_and_nothing_of_the_database() {
+        let away = StoreError::Unreachable { target: "ada@db.internal:5432/work".into(), reason: "refused".into() };
+        let away = unanswered(away);
+        assert!(away.recoverable && away.message.ends_with("try again"), "{away:?}");
+        let old = unanswered(StoreError::NotMigrated { reason: "relation \"tasker.tasks\" does not exist".into() });
+        assert!(!old.recoverable, "{old:?}");
+        for error in [away, old] {
+            assert!(!error.message.contains("db.internal") && !error.message.contains("tasker."), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_list_may_have_is_bounded_and_said() {
+        assert_eq!(bounded("limit", None, PAGE, 1, MAX_PAGE), Ok(50));
+        assert_eq!(bounded("limit", Some(100), PAGE, 1, MAX_PAGE), Ok(100));
+        for wrong in [0, 101, u32::MAX] {
+            let error = bounded("limit", Some(wrong), PAGE, 1, MAX_PAGE).unwrap_err();
+            assert_eq!(error.message, format!("`limit` is {wrong}; give it a number from 1 to 100"));
+        }
+    }
+}

@@ -66,10 +66,13 @@ export function askFor(specifier: string): string | undefined {
 /** Name of the world that {@link askedWorld} writes. */
 export const ASKED_WORLD = 'asked';
 
+/** The contract's own interfaces, which its worlds call by their bare names. */
+const OWN = /^tasker:handler\/([\w-]+)@.*$/;
+
 /** A world with the imports a package asks for. */
 export function askedWorld(world: World, imports: readonly string[]): string {
   const lines = ['package tasker:handler@0.1.0;', '', `world ${ASKED_WORLD} {`, `    include ${world};`];
-  return [...lines, ...imports.map((specifier) => `    import ${specifier};`), '}', ''].join('\n');
+  return [...lines, ...imports.map((specifier) => `    import ${specifier.replace(OWN, '$1')};`), '}', ''].join('\n');
 }
 
 /** What the modules of these imports export, by the names JavaScript has for them. */

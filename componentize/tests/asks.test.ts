@@ -116,6 +116,7 @@ describe('the world of a package', () => {
       'tasker:handler/client@0.1.0',
       'tasker:handler/events@0.1.0',
     ]);
+    expect(askedWorld('handler', ['tasker:handler/client@0.1.0'])).toContain('\n    import client;\n');
     const mounts = askedImports({ ...nothing, mounts: [{ path: '/data', access: 'read-only' }] });
     expect(askedWorld('full-handler', mounts)).toBe(
       'package tasker:handler@0.1.0;\n\nworld asked {\n    include full-handler;\n' +

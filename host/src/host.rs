@@ -18,7 +18,7 @@ use crate::grants::Granted;
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
 use crate::registry::{self, Package, RegistryError};
-use crate::sandbox::{ComponentError, Limits, Sandbox, SandboxError, SandboxSettings};
+use crate::sandbox::{ComponentError, HttpSettings, Limits, Sandbox, SandboxError, SandboxSettings};
 use crate::store::managed::{self, ManagedError, ManagedServer};
 use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
 use crate::template::{self, LoadedTemplate};
@@ -171,6 +171,7 @@ impl Host {
     ) -> Result<(Dispatch, Wake, JoinHandle<()>), StartError> {
         let store = &database.store;
         register_templates(store, &config.common.task_templates.search_paths, &loaded).await?;
+        create_event_queues(store, &loaded.components).await?;
         let Loaded { components, events, .. } = loaded;
         let wake = Wake::default();
         let events = Events::start(event_settings(config), sandbox.clone(), Arc::new(events));
@@ -311,6 +312,18 @@ async fn register_templates(store: &Store, folders: &[PathBuf], loaded: &Loaded)
     Ok(())
 }
 
+/// Makes the queues of the namespaces whose handlers publish by themselves.
+async fn create_event_queues(store: &Store, components: &Components) -> Result<(), StoreError> {
+    for namespace in components.publishing_namespaces() {
+        match store.create_event_queues(namespace).await {
+            // A tenant's name stops nobody else's work; its handlers read why when they publish.
+            Err(error @ StoreError::EventNamespace { .. }) => tracing::error!(%error, "no durable events"),
+            created => created?,
+        }
+    }
+    Ok(())
+}
+
 /// The part of the configuration that the sandbox needs.
 pub fn sandbox_settings(config: &Config) -> SandboxSettings {
     SandboxSettings {
@@ -320,6 +333,7 @@ pub fn sandbox_settings(config: &Config) -> SandboxSettings {
         max_concurrent: (config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
             .saturating_add(EVENT_SUBSCRIBERS + 1),
         max_memory_bytes: memory_bytes(config),
+        http: HttpSettings::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{
-    AttemptReport, CheckpointSink, HandlerRef, Invocation, Limits, Prepared, Sandbox, SandboxSettings, StepContext,
+    AttemptReport, CheckpointSink, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox, SandboxSettings, StepContext,
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,7 @@ async fn sandbox() -> &'static Sandbox {
                 cache_dir: workspace().join("target/tmp/compile-cache"),
                 max_concurrent: 32,
                 max_memory_bytes: 256 << 20,
+                http: HttpSettings::default(),
             };
             Sandbox::new(&settings).expect("a sandbox")
         })
@@ -79,7 +80,14 @@ pub fn invocation(callable: &str, event: String, limits: Limits) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 /// An event as the host composes it, of a task with this context.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{
-    AttemptError, AttemptReport, Failure, HandlerRef, Invocation, Limits, Prepared, Sandbox, SandboxSettings,
-    StepContext, StepOutcome,
+    AttemptError, AttemptReport, Failure, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox,
+    SandboxSettings, StepContext, StepOutcome,
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,7 @@ async fn guests() -> &'static Guests {
                 cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-cache"),
                 max_concurrent: 32,
                 max_memory_bytes: 256 << 20,
+                http: HttpSettings::default(),
             };
             let sandbox = Sandbox::new(&settings).unwrap();
             let linear = sandbox.prepare(&package("handlers/linear"), Granted::default()).await.unwrap();
@@ -87,7 +88,14 @@ fn invocation(callable: &str, event: String) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation { context, limits: Limits::default(), cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits: Limits::default(),
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 async fn hostile(handler: &str, limits: Limits) -> AttemptReport {
@@ -313,7 +321,7 @@ async fn a_guest_sees_its_settings_its_time_and_the_wish_to_stop() {
 async fn outbound_http_is_refused_and_the_failure_says_so() {
     let failure = failure("fetch").await;
 
-    assert!(failure.message.contains("outbound HTTP to 127.0.0.1:1 is not granted"), "{failure:?}");
+    assert!(failure.message.contains("outbound HTTP GET http://127.0.0.1:1/ is not granted"), "{failure:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The handlers this host can run: the registry's table, each handler bound to its prepared component.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::registry::{Digest, HandlerDescriptor, HandlerTable, Package, RegistryError};
@@ -10,7 +10,8 @@ use crate::sandbox::Prepared;
 #[derive(Default)]
 pub struct Components {
     table: HandlerTable,
-    prepared: HashMap<Digest, Arc<Prepared>>,
+    /// By namespace too: two tenants may bring the same file and be granted different things.
+    prepared: HashMap<(String, Digest), Arc<Prepared>>,
 }
 
 impl Components {
@@ -22,7 +23,7 @@ impl Components {
         prepared: Arc<Prepared>,
     ) -> Result<(), RegistryError> {
         self.table.add(package, descriptors)?;
-        self.prepared.insert(package.digest, prepared);
+        self.prepared.insert((package.namespace.clone(), package.digest), prepared);
         Ok(())
     }
 
@@ -33,6 +34,13 @@ impl Components {
 
     /// Finds what a step is to call.
     pub(super) fn find(&self, namespace: &str, callable: &str) -> Result<&Arc<Prepared>, RegistryError> {
-        self.table.find(namespace, callable).map(|handler| &self.prepared[&handler.package.digest])
+        let handler = self.table.find(namespace, callable)?;
+        Ok(&self.prepared[&(namespace.to_owned(), handler.package.digest)])
+    }
+
+    /// The namespaces whose components were granted to publish events by themselves.
+    pub fn publishing_namespaces(&self) -> BTreeSet<&str> {
+        let publishing = self.prepared.iter().filter(|(_, prepared)| prepared.granted().events);
+        publishing.map(|((namespace, _), _)| namespace.as_str()).collect()
     }
 }

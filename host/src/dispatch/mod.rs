@@ -39,6 +39,7 @@ pub use components::Components;
 pub use sweep::{Retention, Staleness};
 pub use wake::Wake;
 
+use crate::client::Client;
 use crate::events::Events;
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
@@ -94,6 +95,7 @@ struct Shared {
     sandbox: Sandbox,
     components: Components,
     events: Events,
+    client: Client,
     templates: Templates,
     in_flight: InFlight,
     due: DueTimer,
@@ -149,12 +151,20 @@ impl Dispatch {
     ) -> Self {
         let (claimed_tx, claimed_rx) = mpsc::channel(settings.dispatch_buffer.max(1));
         let (finished_tx, finished_rx) = mpsc::channel(settings.completion_buffer.max(1));
+        let neighbours = Neighbours::default();
+        let client = Client::new(store.clone(), &settings.environment, {
+            let (wake, neighbours) = (wake.clone(), neighbours.clone());
+            move || {
+                wake.wake();
+                neighbours.tell();
+            }
+        });
         let shared = Arc::new(Shared {
             slots: Arc::new(Semaphore::new(settings.max_concurrent.max(1))),
             templates: Templates::new(store.clone(), settings.environment.clone()),
             in_flight: InFlight::default(),
             due: DueTimer::default(),
-            neighbours: Neighbours::default(),
+            neighbours,
             draining: CancellationToken::new(),
             aborting: CancellationToken::new(),
             finished: CancellationToken::new(),
@@ -164,6 +174,7 @@ impl Dispatch {
             sandbox,
             components,
             events,
+            client,
             wake,
         });
         let mut stages = JoinSet::new();

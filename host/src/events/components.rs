@@ -14,7 +14,8 @@ pub(super) const DEFAULT: &str = "default";
 #[derive(Default)]
 pub struct EventComponents {
     table: EventTable,
-    prepared: HashMap<Digest, Arc<Prepared>>,
+    /// By namespace too: two tenants may bring the same file and be granted different things.
+    prepared: HashMap<(String, Digest), Arc<Prepared>>,
 }
 
 impl EventComponents {
@@ -31,7 +32,7 @@ impl EventComponents {
         prepared: Arc<Prepared>,
     ) -> Result<(), RegistryError> {
         self.table.add(package, publishers, subscriptions)?;
-        self.prepared.insert(package.digest, prepared);
+        self.prepared.insert((package.namespace.clone(), package.digest), prepared);
         Ok(())
     }
 
@@ -49,13 +50,16 @@ impl EventComponents {
     /// The publisher of that name in a namespace, and whether it wants to hear how its events fared.
     pub(super) fn publisher(&self, namespace: &str, name: &str) -> Option<(&Arc<Prepared>, bool)> {
         let publisher = self.table.publisher(namespace, name)?;
-        Some((&self.prepared[&publisher.package.digest], publisher.descriptor.reports))
+        Some((&self.prepared[&(namespace.to_owned(), publisher.package.digest)], publisher.descriptor.reports))
     }
 
     /// The subscribers of a namespace.
     pub(super) fn subscribers(&self, namespace: &str) -> impl Iterator<Item = (&Subscriber, &Arc<Prepared>)> {
         let subscribers = self.table.subscribers(namespace).iter();
-        subscribers.map(|subscriber| (subscriber, &self.prepared[&subscriber.package.digest]))
+        subscribers.map(|subscriber| {
+            let package = &subscriber.package;
+            (subscriber, &self.prepared[&(package.namespace.clone(), package.digest)])
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Domain events: what a workflow tells the rest of a business about its steps.
 //!
-//! Handlers do not publish. A template declares events, and when an attempt has ended, each declaration whose condition
+//! Handlers do not publish, but for those that were granted it and do so at once ([`Events::direct`]). A template declares events, and when an attempt has ended, each declaration whose condition
 //! fits becomes an event:
 //!
 //! ```text
@@ -20,6 +20,7 @@ mod bus;
 mod components;
 mod condition;
 mod declarations;
+mod direct;
 mod envelope;
 mod outbox;
 mod pattern;

@@ -12,7 +12,7 @@ use super::condition::fits;
 use super::declarations::{Declarations, Declared};
 use super::envelope::{self, DomainEvent, EventMetadata};
 use super::outbox::{Announced, Delivery, Outbox, Report};
-use super::step_event::step_event;
+use super::step_event::{MAX_PART, step_event};
 use crate::sandbox::{EventCall, Limits, Prepared, Publication, PublishRequest, Sandbox};
 use crate::store::{ClaimedStep, Completion, StepExecutionResult, Verdict};
 use crate::template::DeliveryMode;
@@ -83,8 +83,8 @@ impl Publishing {
                 Verdict::Retry { error, .. } | Verdict::Error { error } => error,
             },
         };
-        let step_event = step_event(step, &declared.step_definition)?;
-        let carried = envelope::Step { event: &step_event, result: &ended.result };
+        let step_event = step_event(step, &declared.step_definition, MAX_PART)?;
+        let carried = envelope::Step { event: &step_event, result: Some(&ended.result) };
         let (mut stored, mut outbox) = (Stored::default(), Outbox::default());
         for declared in due {
             let mut event = ended.event(declared);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::envelope::{self, EventMetadata};
 use super::outbox::Delivery;
-use super::step_event::step_event;
+use super::step_event::{MAX_PART, step_event};
 use super::*;
 use crate::sandbox::tests::{Bench, with_events};
 use crate::store::{AttemptRecord, Lease, StepExecutionResult, Usage, Verdict};
@@ -191,8 +191,8 @@ fn golden_event(step: &ClaimedStep, completion: &Completion) -> (DomainEvent, St
 fn a_durable_message_has_the_contracts_envelope() {
     let step = step("shop");
     let (event, result) = golden_event(&step, &succeeded(&step));
-    let step_event = step_event(&step, &declaring(&json!([])).step_definition).unwrap();
-    let carried = envelope::Step { event: &step_event, result: &result };
+    let step_event = step_event(&step, &declaring(&json!([])).step_definition, MAX_PART).unwrap();
+    let carried = envelope::Step { event: &step_event, result: Some(&result) };
 
     assert_golden("durable.json", envelope::message(&event, &carried, None).unwrap().get());
 }
@@ -201,8 +201,8 @@ fn a_durable_message_has_the_contracts_envelope() {
 fn a_dead_message_says_why() {
     let step = step("shop");
     let (event, result) = golden_event(&step, &failed(&step));
-    let step_event = step_event(&step, &declaring(&json!([])).step_definition).unwrap();
-    let carried = envelope::Step { event: &step_event, result: &result };
+    let step_event = step_event(&step, &declaring(&json!([])).step_definition, MAX_PART).unwrap();
+    let carried = envelope::Step { event: &step_event, result: Some(&result) };
 
     assert_golden("dead.json", envelope::message(&event, &carried, Some("no price")).unwrap().get());
 }
@@ -225,7 +225,7 @@ fn what_a_queue_cannot_hold_is_left_out_of_the_step_and_no_event_is_lost_for_it(
     step.task = RawValue::from_string(r#"{"context":{"text":"\u0000"}}"#.into()).unwrap();
     step.dependency_results = raw(&json!({"big": {"result": "x".repeat(2 << 20)}}));
 
-    let event = step_event(&step, &declaring(&json!([])).step_definition).unwrap();
+    let event = step_event(&step, &declaring(&json!([])).step_definition, MAX_PART).unwrap();
 
     assert!(event.get().len() < 10_000);
     let event = parsed(&event);

@@ -15,6 +15,8 @@ use super::attempt::{Attempt, Settings};
 use super::bindings::exports::tasker::handler::{handlers, publishers, subscribers};
 use super::cache::{CacheError, CompileCache};
 use super::failure::HostFailure;
+use super::files::Mounts;
+use super::http::{Gateway, Outbound};
 use super::residency::Residency;
 use super::source_maps::SourceMaps;
 use crate::grants::Granted;
@@ -36,6 +38,9 @@ pub struct Prepared {
     pub(super) subscribers: Option<subscribers::GuestIndices>,
     pub(super) settings: Settings,
     pub(super) granted: Arc<Granted>,
+    pub(super) http: Arc<Gateway>,
+    pub(super) mounts: Mounts,
+    pub(super) imports: Vec<String>,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -63,6 +68,16 @@ impl Prepared {
     /// Name of the package.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its calls may reach.
+    pub fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    /// Every interface the component imports, with its version, such as `tasker:handler/client@0.1.0`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// SHA-256 of the component.
@@ -144,13 +159,23 @@ pub enum ComponentError {
     /// The component asks for something that is not there, or that nobody granted.
     #[error(
         "{} imports what this host does not provide: {detail}; a handler may import tasker:handler@0.1.0 (log, execution, \
-         config) and WASI 0.2 without sockets",
+         config, client, events) and WASI 0.2 without sockets",
         path.display()
     )]
     Import {
         /// The component.
         path: PathBuf,
         /// Which import.
+        detail: String,
+    },
+    /// A directory that is granted to the component cannot be opened.
+    #[error(
+        "{name}: {detail}; make the directory, or change its entry in the `grants.mounts` of the namespace in the settings"
+    )]
+    Mount {
+        /// Name of the package.
+        name: String,
+        /// Which mount, and why.
         detail: String,
     },
     /// Compiled code could not be kept or fetched.
@@ -182,11 +207,15 @@ pub(super) fn prepare(
     engine: &Engine,
     linker: &Linker<Attempt>,
     cache: &CompileCache,
+    outbound: &Outbound,
     fingerprint: &str,
     package: &Package,
     granted: Granted,
 ) -> Result<Prepared, ComponentError> {
     let path = &package.path;
+    let granted = Arc::new(granted);
+    let mounts = Mounts::open(&granted.mounts)
+        .map_err(|error| ComponentError::Mount { name: package.name.clone(), detail: error.to_string() })?;
     let component = cache
         .load_or_compile(engine, fingerprint, package.digest, &package.name, || read(path, package.digest))
         .map_err(|error| match error {
@@ -213,7 +242,10 @@ pub(super) fn prepare(
         subscribers: subscribers.map_err(mismatch(SUBSCRIBERS))?,
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
-        granted: Arc::new(granted),
+        mounts,
+        http: Arc::new(outbound.gateway(&package.namespace, Arc::clone(&granted))),
+        granted,
+        imports: imports(engine, &component),
         source_maps: SourceMaps::new(package.source_map.clone()),
         residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
     })
@@ -234,6 +266,11 @@ fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
             Err(ComponentError::NotWasm { path: path.to_owned(), start })
         }
     }
+}
+
+/// Every interface a component imports, with its version.
+pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
+    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn exports(engine: &Engine, component: &Component) -> Vec<String> {

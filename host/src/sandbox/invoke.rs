@@ -33,10 +33,11 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
     if invocation.cancellation.is_cancelled() {
         return Err(HostFailure::Cancelled);
     }
-    let Invocation { context, limits, cancellation, checkpoints } = invocation;
+    let Invocation { context, limits, cancellation, checkpoints, client, events } = invocation;
     let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
     let mut attempt = Attempt::new((&context).into(), &limits, prepared);
     (attempt.cancellation, attempt.checkpoints) = (cancellation, checkpoints);
+    (attempt.client.handle, attempt.direct_events.handle) = (client, events);
     let context = context.into_wit(budget);
 
     let handlers = &prepared.handlers;
@@ -91,8 +92,8 @@ impl<T> Ended<T> {
 struct After {
     /// The memory error, if memory was refused.
     memory: Option<AttemptError>,
-    /// What outbound HTTP was refused.
-    refused_http: Option<String>,
+    /// What outbound HTTP was refused, and what of it failed.
+    http: Option<String>,
 }
 
 /// Instantiates, looks up what is to be called, calls, measures, and names what went wrong.
@@ -141,13 +142,13 @@ pub(super) async fn run<Guest, T>(
         instantiate: called.unwrap_or(returned) - start,
         guest: called.map_or(Duration::ZERO, |called| returned - called),
         total: Duration::ZERO,
-        host_calls: attempt.host_calls.saturating_add(attempt.refusals.requests()),
+        host_calls: attempt.host_calls.saturating_add(attempt.outbound.requests()),
     };
     let after = After {
         memory: (attempt.limiter.memory_denials() > 0).then(|| memory_limit_exceeded(attempt, limits)),
-        refused_http: attempt.refusals.reason(),
+        http: attempt.outbound.causes(),
     };
-    report(attempt, after.refused_http.as_deref());
+    report(attempt, after.http.as_deref());
     prepared.residency.attempt_ended(thread_faults().saturating_sub(faults));
     drop(store);
     usage.total = start.elapsed();
@@ -155,10 +156,10 @@ pub(super) async fn run<Guest, T>(
 }
 
 /// Writes what the attempt left behind into the log.
-fn report(attempt: &Attempt, refused_http: Option<&str>) {
+fn report(attempt: &Attempt, http: Option<&str>) {
     attempt.log.finish();
-    if let Some(reason) = refused_http {
-        attempt.log.note(Level::WARN, reason);
+    if let Some(causes) = http {
+        attempt.log.note(Level::WARN, causes);
     }
     for (stream, tail) in [("stdout", &attempt.stdout), ("stderr", &attempt.stderr)] {
         let text = tail.text();
@@ -189,8 +190,8 @@ fn accept_failure(
         return Err(error.clone());
     }
     let mut message = shown(&failure.message, MESSAGE);
-    if let Some(reason) = &after.refused_http {
-        message.push_str(&format!(" ({reason})"));
+    if let Some(causes) = &after.http {
+        message.push_str(&format!(" ({causes})"));
     }
     let mut error_type = failure.error_type;
     if let types::ErrorType::Other(name) = &mut error_type {

@@ -100,7 +100,7 @@ pub struct Usage {
     pub guest: Duration,
     /// Time from start to end, tearing down included.
     pub total: Duration,
-    /// Calls of `log`, `execution` and `config`, and outbound HTTP requests.
+    /// Calls of the `tasker:handler` imports, and outbound HTTP requests.
     pub host_calls: u32,
 }
 

@@ -130,6 +130,7 @@ fn is_version(text: &str) -> bool {
     numbers.len() == 3 && numbers.iter().all(number) && rest.len() != 1 && rest.chars().all(allowed)
 }
 
-fn is_event_name(text: &str) -> bool {
+/// Whether a text may be the name of an event: dotted, of `a-z0-9_.`.
+pub fn is_event_name(text: &str) -> bool {
     text.contains('.') && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.'))
 }

@@ -175,7 +175,7 @@ pub const CASES: &[Case] = &[
     },
     Case { handler: "look_for_doors", ends: Success(|result| *result == json!({"open": []})) },
     Case { handler: "import_at_run_time", ends: Error(&["guest_trap"]) },
-    Case { handler: "fetch", ends: Failure("TypeError", "outbound HTTP to 127.0.0.1:1 is not granted") },
+    Case { handler: "fetch", ends: Failure("TypeError", "outbound HTTP GET http://127.0.0.1:1/ is not granted") },
     Case { handler: "fetch_storm", ends: Computing },
     Case {
         handler: "fetch_nonsense",

@@ -98,7 +98,7 @@ async fn a_checkpoint_is_an_outcome_of_its_own() {
 
 #[tokio::test]
 async fn a_checkpoint_is_checked_and_bounded_like_a_result() {
-    let limits = Limits { result_bytes: 10, ..Limits::default() };
+    let limits = Limits { checkpoint_bytes: 10, ..Limits::default() };
     for (cursor, accumulated, error_type, message) in [
         ("{oops", None, "invalid_result", "the handler's cursor is not JSON"),
         (r#""\u0000""#, None, "invalid_result", "cursor contains \\u0000"),

@@ -2,6 +2,8 @@
 
 mod checkpoints;
 mod events;
+mod files;
+mod granted;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,7 +70,8 @@ impl Bench {
     pub(crate) fn with_slots(max_concurrent: u32) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
-        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20 };
+        let http = HttpSettings::default();
+        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20, http };
         Self { sandbox: Sandbox::new(&settings).unwrap(), directory }
     }
 
@@ -108,7 +111,14 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 3,
         event: "{}".into(),
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 #[tokio::test]
@@ -429,7 +439,8 @@ async fn a_component_that_changed_since_it_was_registered_is_refused() {
 fn a_sandbox_that_does_not_fit_says_what_to_lower() {
     let directory = tempfile::tempdir().unwrap();
     let cache_dir: PathBuf = directory.path().join("cache");
-    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20 };
+    let http = HttpSettings::default();
+    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20, http };
 
     let error = Sandbox::new(&settings).unwrap_err().to_string();
 

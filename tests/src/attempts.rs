@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{
-    AttemptReport, CheckpointSink, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox, SandboxSettings, StepContext,
+    AttemptReport, CheckpointSink, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox, SandboxSettings,
+    StepContext,
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod database;
+mod plain_server;
 mod process;
 mod server;
 mod steps;
@@ -12,6 +13,7 @@ mod tasks;
 
 pub use attempts::{Guest, event, invocation};
 pub use database::TestDatabase;
+pub use plain_server::PlainServer;
 pub use process::{HostProcess, Settings, run_cli, run_cli_with};
 pub use server::OwnServer;
 pub use steps::{error, result, step};

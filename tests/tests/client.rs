@@ -206,9 +206,12 @@ async fn a_handler_creates_a_task_and_reads_what_became_of_it() {
     assert_eq!(answers[4]["tasks"][1]["task_uuid"], json!(task));
     let pagination = json!({"page": 1, "per_page": 2, "has_next": true, "has_previous": false});
     assert_eq!(answers[4]["pagination"], pagination);
-    assert_eq!(answers[5], json!({
-        "tasks": [], "pagination": {"page": 2, "per_page": 2, "has_next": false, "has_previous": true},
-    }));
+    assert_eq!(
+        answers[5],
+        json!({
+            "tasks": [], "pagination": {"page": 2, "per_page": 2, "has_next": false, "has_previous": true},
+        })
+    );
     assert_eq!(answers[6]["status"], "healthy");
     host.stop().await;
 }
@@ -283,7 +286,8 @@ async fn futures_of<T>([first, second]: [impl Future<Output = T>; 2]) -> [T; 2] 
 async fn a_step_that_is_tried_again_does_not_submit_or_publish_twice_under_a_key() {
     let mut host = Running::start().await;
     let event = |name: &str, delivery: &str, key: Option<&str>| {
-        let mut event = json!({"name": name, "payload": "{\"n\":1}", "metadata": "{\"by\":\"test\"}", "delivery": delivery});
+        let mut event =
+            json!({"name": name, "payload": "{\"n\":1}", "metadata": "{\"by\":\"test\"}", "delivery": delivery});
         if let Some(key) = key {
             event["idempotencyKey"] = json!(key);
         }

@@ -10,8 +10,8 @@ use tasker_wasm_tests::Guest;
 const GRACE: Duration = Duration::from_millis(50);
 /// A busy machine may make one run late; it does not make three.
 const TRIES: u32 = 3;
-/// Characters of a message of a failure, and of a name, before they are cut.
-const MESSAGE: usize = 9_000;
+/// Bytes of a failure's message with what the host adds to it, and of a name.
+const MESSAGE: usize = 13_000;
 const NAME: usize = 520;
 
 /// A handler and how it ends.
@@ -19,6 +19,13 @@ pub struct Case {
     /// Without the package's prefix.
     pub handler: &'static str,
     pub ends: Ends,
+}
+
+/// What all cases of a table share.
+struct Run<'a> {
+    guest: &'a Guest,
+    prefix: &'a str,
+    input: &'a Value,
 }
 
 /// How an attempt ends.
@@ -43,6 +50,10 @@ fn small() -> Limits {
         deadline: Duration::from_millis(2_000),
         log_lines: 100,
         log_bytes: 64 << 10,
+        http_requests: 20,
+        http_request_bytes: 4 << 20,
+        http_response_bytes: 4 << 20,
+        fs_write_bytes: 1 << 20,
         ..Limits::default()
     }
 }
@@ -58,26 +69,28 @@ fn endless_fuel() -> Limits {
 }
 
 /// Runs every case and the well-behaved handler after each; panics with all that went wrong.
-pub async fn run_all(guest: &Guest, prefix: &str, cases: &[Case]) {
+pub async fn run_all(guest: &Guest, prefix: &str, cases: &[Case], input: &Value) {
+    let run = Run { guest, prefix, input };
     let mut wrong = Vec::new();
     for case in cases {
         if matches!(case.ends, Ends::Computing) {
-            wrong.extend(check(guest, prefix, case, &case.ends, &little_fuel()).await);
-            wrong.extend(check(guest, prefix, case, &Ends::Error(&["timeout"]), &endless_fuel()).await);
+            wrong.extend(check(&run, case, &case.ends, &little_fuel()).await);
+            wrong.extend(check(&run, case, &Ends::Error(&["timeout"]), &endless_fuel()).await);
         } else {
-            wrong.extend(check(guest, prefix, case, &case.ends, &small()).await);
+            wrong.extend(check(&run, case, &case.ends, &small()).await);
         }
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 /// What is wrong with a case, the best of several runs.
-async fn check(guest: &Guest, prefix: &str, case: &Case, ends: &Ends, limits: &Limits) -> Option<String> {
+async fn check(run: &Run<'_>, case: &Case, ends: &Ends, limits: &Limits) -> Option<String> {
+    let Run { guest, prefix, input } = *run;
     let callable = format!("{prefix}.{}", case.handler);
     let mut wrong = None;
     for _ in 0..TRIES {
         let start = Instant::now();
-        let report = guest.run(&callable, json!({}), limits.clone()).await;
+        let report = guest.run(&callable, input.clone(), limits.clone()).await;
         let took = start.elapsed();
         let late = took > limits.deadline + GRACE;
         let found = if late { Err(format!("took {took:?}")) } else { judge(ends, &report) };

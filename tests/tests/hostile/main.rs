@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "also in what the tests share")]
 
 mod case;
+mod granted;
 mod plain;
 mod whole_host;
 
+use serde_json::json;
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::scan;
 use tasker_wasm_tests::{Guest, package};
@@ -17,17 +19,19 @@ use case::run_all;
 async fn every_handler_ends_as_expected_and_in_time_and_leaves_nothing_behind() {
     let guest = Guest::prepare("hostile", Granted::default()).await;
 
-    run_all(&guest, "hostile", plain::CASES).await;
+    run_all(&guest, "hostile", plain::CASES, &json!({})).await;
 }
 
 #[test]
-fn every_handler_of_the_package_is_in_the_table() {
-    let known = listed("hostile");
-
-    let missing: Vec<_> = known.iter().filter(|name| !plain::CASES.iter().any(|case| case.handler == *name)).collect();
-
-    assert_eq!(missing, Vec::<&String>::new());
-    assert!(plain::CASES.len() >= 100, "{}", plain::CASES.len());
+fn every_handler_of_the_packages_is_in_a_table() {
+    let mut tables: Vec<_> = granted::ALL.iter().copied().flatten().map(|case| case.handler).collect();
+    tables.push("follow");
+    for (package, tables) in
+        [("hostile", plain::CASES.iter().map(|case| case.handler).collect::<Vec<_>>()), ("hostile/granted", tables)]
+    {
+        let missing: Vec<_> = listed(package).into_iter().filter(|name| !tables.contains(&name.as_str())).collect();
+        assert_eq!(missing, Vec::<String>::new(), "{package}");
+    }
 }
 
 /// The handlers of a built package, without the package's prefix and without the well-behaved one.

@@ -176,7 +176,7 @@ pub const CASES: &[Case] = &[
     Case { handler: "look_for_doors", ends: Success(|result| *result == json!({"open": []})) },
     Case { handler: "import_at_run_time", ends: Error(&["guest_trap"]) },
     Case { handler: "fetch", ends: Failure("TypeError", "outbound HTTP GET http://127.0.0.1:1/ is not granted") },
-    Case { handler: "fetch_storm", ends: Computing },
+    Case { handler: "fetch_storm", ends: Error(&["http_requests_exceeded"]) },
     Case {
         handler: "fetch_nonsense",
         ends: Success(|result| result["outcomes"].as_array().unwrap().iter().all(|outcome| outcome == "refused")),

@@ -25,7 +25,7 @@ export function tried(attempt: () => unknown): string {
   }
 }
 
-/** {@link tried} for each of these. */
+/** {@link tried} for each of these; a result cannot have a NUL, not even in a key. */
 export function triedAll(inputs: readonly string[], attempt: (input: string) => unknown): Record<string, string> {
-  return Object.fromEntries(inputs.map((input) => [input, tried(() => attempt(input))]));
+  return Object.fromEntries(inputs.map((input) => [input.replaceAll('\u0000', '<nul>'), tried(() => attempt(input))]));
 }

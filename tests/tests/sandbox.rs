@@ -38,7 +38,7 @@ async fn guests() -> &'static Guests {
             };
             let sandbox = Sandbox::new(&settings).unwrap();
             let linear = sandbox.prepare(&package("handlers/linear"), Granted::default()).await.unwrap();
-            let hostile = sandbox.prepare(&package("tests/guests/hostile"), Granted::default()).await.unwrap();
+            let hostile = sandbox.prepare(&package("tests/hostile"), Granted::default()).await.unwrap();
             Guests { sandbox, linear, hostile }
         })
         .await
@@ -238,7 +238,7 @@ async fn a_thrown_error_comes_back_with_lines_of_the_source() {
     let failure = failure("throw_error").await;
 
     assert!(failure.message.contains("boom") && failure.retryable, "{failure:?}");
-    assert!(failure.backtrace.iter().any(|frame| frame.starts_with("explode (src/index.ts:")), "{failure:?}");
+    assert!(failure.backtrace.iter().any(|frame| frame.starts_with("explode (src/throwing.ts:")), "{failure:?}");
     assert!(failure.backtrace.iter().all(|frame| !frame.contains("initializer.js")), "{failure:?}");
 }
 

@@ -1,8 +1,9 @@
-//! Handlers that loop, allocate, recurse, throw, lie or stall: each fails its own step with its own error, and the same
-//! host runs the next step.
+//! Hostile handlers in a whole host: each fails its own step with its own error, the same host runs the next step, and its
+//! log can be read.
 
 use std::collections::BTreeMap;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
 
@@ -69,5 +70,38 @@ async fn every_misbehaviour_fails_its_own_step_with_its_own_error_and_the_host_g
     let shout = steps.iter().find(|step| step.name == "shout").unwrap();
     let result: Value = serde_json::from_str(shout.results.as_ref().unwrap().result.get()).unwrap();
     assert_eq!(result, json!({"input": r#"{"STILL":"HERE"}"#}));
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn what_handlers_log_stays_within_its_bounds_and_on_its_own_lines() {
+    let database = TestDatabase::create().await;
+    let host = HostProcess::start(&database, Settings { packages: &["hostile"], config: "" }).await;
+    let task = create_tasks(&database.store, "hostile", "every_log", r#"{"lines": 3000}"#, 1).await[0];
+    wait_for(&database.store, task, &["blocked_by_failures", "complete"]).await;
+    for name in ["log_flood", "log_bytes", "log_escapes", "log_forged_lines", "log_huge_fields", "log_deep_fields"] {
+        let steps = database.store.steps(task).await.unwrap();
+        assert_eq!(steps.iter().find(|step| step.name == name).unwrap().current_state.as_str(), "complete", "{name}");
+    }
+    host.signal(Signal::SIGTERM);
+    let (_, log) = host.ended().await;
+
+    for line in log.lines() {
+        assert!(!line.contains(|char: char| char.is_control()), "{line:?}");
+        assert!(!line.contains(['\u{202e}', '\u{2066}', '\u{2028}']), "{line:?}");
+        // Every line begins with the host's own time, and none with one that a handler wrote.
+        assert!(line.get(..5).is_some_and(|start| start.starts_with("20") && start.ends_with('-')), "{line:?}");
+        assert!(!line.starts_with("2026-01-01T00:00:00.000000Z"), "{line:?}");
+        assert!(line.len() < 300 << 10, "a line of {} bytes", line.len());
+    }
+    let forged: Vec<_> = log.lines().filter(|line| line.contains("the database is gone")).collect();
+    assert!(!forged.is_empty() && forged.iter().all(|line| line.contains("hostile.log_forged_lines")), "{forged:?}");
+    let flood = log.lines().filter(|line| line.contains("flood flood")).count();
+    assert_eq!(flood, 1_000);
+    for suppressed in ["2000 log records", "18 log records", "2 log records"] {
+        assert!(log.contains(&format!("{suppressed} of this attempt were suppressed")), "{suppressed}");
+    }
+    // What was handed over without the SDK is shown as text, and two of log_raw's four calls never reached the host.
+    assert!(log.contains("raw fields") && log.contains("raw list") && !log.contains("shout"));
     database.drop().await;
 }

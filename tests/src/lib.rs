@@ -4,12 +4,14 @@
 //! the last one leaves, and each has a database of its own in it.
 
 mod database;
+mod neighbours;
 mod process;
 mod server;
 mod steps;
 mod tasks;
 
 pub use database::TestDatabase;
+pub use neighbours::Street;
 pub use process::{HostProcess, Settings, run_cli, run_cli_with};
 pub use server::OwnServer;
 pub use steps::{error, result, step};

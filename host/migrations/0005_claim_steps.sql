@@ -120,7 +120,10 @@ begin
 end
 $$;
 
-create function tasker.claim_steps(p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision)
+-- `p_places` says of each namespace how many of its steps are claimed at most; null: as many as `p_limit`.
+create function tasker.claim_steps(
+    p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null
+)
 returns table (
     namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
     name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
@@ -136,8 +139,10 @@ declare
     v_lease interval := make_interval(secs => p_lease_seconds);
     v_open text[];
     v_bounds integer[];
+    v_places integer[];
     v_more text[] := '{}';
     v_more_bounds integer[] := '{}';
+    v_more_places integer[] := '{}';
     v_namespace text;
     v_share integer;
     v_left integer := p_limit;
@@ -151,9 +156,10 @@ declare
 begin
     perform set_config('synchronous_commit', 'off', true);
 
-    select array_agg(name), array_agg(max_concurrent) into v_open, v_bounds from (
-        select n.name, n.max_concurrent from tasker.namespaces n
-        where n.name = any (p_namespaces) and n.paused_at is null
+    select array_agg(name), array_agg(max_concurrent), array_agg(places) into v_open, v_bounds, v_places from (
+        select n.name, n.max_concurrent, asked.places from unnest(p_namespaces, p_places) asked (name, places)
+        join tasker.namespaces n on n.name = asked.name
+        where n.paused_at is null
         order by random()
     ) shuffled;
     -- Two rounds: a share for each namespace, then the rest for those that filled theirs.
@@ -163,10 +169,11 @@ begin
             v_namespace := v_open[v_place];
             v_share := case v_round
                 when 1 then ceil(v_left::numeric / (cardinality(v_open) - v_place + 1))::integer else v_left end;
+            v_share := least(v_share, v_places[v_place]);
             if v_bounds[v_place] is not null then
                 v_share := least(v_share, tasker.free_places(v_namespace, v_bounds[v_place]));
-                continue when v_share = 0;
             end if;
+            continue when v_share = 0;
             v_read := tasker.read_messages(v_namespace, v_share, v_lease);
             continue when v_read.messages is null;
             v_namespaces := v_namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
@@ -177,11 +184,13 @@ begin
             if cardinality(v_read.messages) = v_share then
                 v_more := v_more || v_namespace;
                 v_more_bounds := v_more_bounds || v_bounds[v_place];
+                v_more_places := v_more_places || (v_places[v_place] - v_share);
             end if;
         end loop;
         exit when v_left <= 0 or cardinality(v_more) = 0;
         v_open := v_more;
         v_bounds := v_more_bounds;
+        v_places := v_more_places;
     end loop;
     if cardinality(v_messages) = 0 then
         return;

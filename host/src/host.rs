@@ -365,6 +365,7 @@ fn dispatch_settings(config: &Config) -> dispatch::Settings {
     dispatch::Settings {
         worker_id: config.worker.worker_id.clone(),
         max_concurrent: channels.max_concurrent_handlers as usize,
+        max_share: channels.max_share_per_namespace,
         dispatch_buffer: channels.dispatch_buffer,
         completion_buffer: channels.completion_buffer,
         lease: config.common.queues.lease,

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod database;
+mod neighbours;
 mod plain_server;
 mod process;
 mod server;
@@ -13,6 +14,7 @@ mod tasks;
 
 pub use attempts::{Guest, event, invocation};
 pub use database::TestDatabase;
+pub use neighbours::Street;
 pub use plain_server::PlainServer;
 pub use process::{HostProcess, Settings, run_cli, run_cli_with};
 pub use server::OwnServer;

@@ -254,6 +254,8 @@ pub struct HandlerDispatch {
     pub completion_buffer: usize,
     /// Attempts that run at once.
     pub max_concurrent_handlers: u32,
+    /// The part of them that one namespace may hold, of those that the others leave.
+    pub max_share_per_namespace: f64,
     /// Wall-clock limit of an attempt whose step sets none.
     #[serde(rename = "handler_timeout_ms", deserialize_with = "millis")]
     pub handler_timeout: Duration,

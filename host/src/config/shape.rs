@@ -117,6 +117,7 @@ const WORKER: Shape = Table(&[
                     Field::optional("completion_buffer", Integer(1, 100_000)),
                     // More than 16,000 reservations of address space do not fit.
                     Field::optional("max_concurrent_handlers", Integer(1, 10_000)),
+                    Field::optional("max_share_per_namespace", Number(0.01, 1.0)),
                     Field::optional("handler_timeout_ms", Integer(1, 7 * DAY_SECONDS * 1000)),
                 ]),
             ),

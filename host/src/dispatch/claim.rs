@@ -1,12 +1,13 @@
 //! Takes steps from the queues: never more than there are free slots, so that a step another host could run does not
-//! wait here.
+//! wait here, and never more of one namespace than it may hold of them.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 use super::Shared;
 use super::in_flight::Signals;
+use super::slots::{Room, Slot};
 use crate::store::{ClaimRequest, ClaimedStep};
 
 /// Most steps one claim asks for. Larger batches lose to latency and cache misses.
@@ -15,34 +16,25 @@ const BATCH: usize = 100;
 /// A step this host owns, with the slot it runs in.
 pub(super) struct Claimed {
     pub(super) step: ClaimedStep,
-    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) slot: Slot,
     pub(super) signals: Signals,
 }
 
 pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
     let draining = shared.draining.clone();
-    let mut request = ClaimRequest {
-        namespaces: shared.components.table().namespaces().map(str::to_owned).collect(),
-        limit: 0,
-        host: shared.settings.worker_id.clone(),
-        lease: shared.settings.lease,
-    };
-    if request.namespaces.is_empty() {
+    let served: Vec<String> = shared.components.table().namespaces().map(str::to_owned).collect();
+    if served.is_empty() {
         tracing::warn!("no component is loaded, so there is no namespace to claim steps for");
         return draining.cancelled().await;
     }
-    while let Some(Some(first)) = draining.run_until_cancelled(free_slot(&shared)).await {
-        let mut slots = vec![first];
-        while slots.len() < BATCH
-            && let Ok(slot) = shared.slots.clone().try_acquire_owned()
-        {
-            slots.push(slot);
-        }
+    while !draining.is_cancelled() {
+        let room = shared.slots.room(&served);
+        let asked = room.together.min(BATCH);
         // Not cancelled half-way: a claim that was sent may have taken steps.
-        request.limit = slots.len() as u32;
-        let found = claim(&shared, &request).await;
-        let more = found.len() == slots.len();
-        for (step, slot) in found.into_iter().zip(slots) {
+        let found = if asked > 0 { claim(&shared, room, asked).await } else { Vec::new() };
+        let more = asked > 0 && found.len() == asked;
+        for step in found {
+            let slot = shared.slots.take(&step.lease.namespace);
             let signals = shared.in_flight.insert(step.task_uuid, &step.lease, &shared.draining);
             if claimed.send(Claimed { step, slot, signals }).await.is_err() {
                 return;
@@ -54,13 +46,17 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
     }
 }
 
-async fn free_slot(shared: &Shared) -> Option<OwnedSemaphorePermit> {
-    shared.slots.clone().acquire_owned().await.ok()
-}
-
 /// Claims, or says why it could not and claims nothing: the next poll tries again.
-async fn claim(shared: &Shared, request: &ClaimRequest) -> Vec<ClaimedStep> {
-    match shared.store.claim_steps(request).await {
+async fn claim(shared: &Shared, room: Room, limit: usize) -> Vec<ClaimedStep> {
+    let (namespaces, places) = room.namespaces.into_iter().map(|(name, room)| (name, room as u32)).unzip();
+    let request = ClaimRequest {
+        namespaces,
+        places,
+        limit: limit as u32,
+        host: shared.settings.worker_id.clone(),
+        lease: shared.settings.lease,
+    };
+    match shared.store.claim_steps(&request).await {
         Ok(steps) => steps,
         Err(error) => {
             tracing::error!(%error, "can't claim steps: trying again at the next poll");

@@ -152,7 +152,7 @@ fn announce(shared: &Shared, report: &CompletionReport, took: Duration) {
     }
     if report.enqueued > 0 {
         shared.wake.wake();
-        if report.enqueued as usize > shared.slots.available_permits() {
+        if report.enqueued as usize > shared.slots.free() {
             shared.neighbours.tell();
         }
     }

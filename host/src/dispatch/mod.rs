@@ -8,7 +8,8 @@
 //!
 //! Nothing flows backwards but the wake-up. Each stage holds back the one before it: a full completion channel stops
 //! executors, running executors hold the slots, and the claim asks for no more steps than there are free slots. So the
-//! host never owns work it can't run, and what it owns is bounded by `max_concurrent` however deep the queues are.
+//! host never owns work it can't run, and what it owns is bounded by `max_concurrent` however deep the queues are. No
+//! namespace gets all the slots while others are served, so nobody's attempts, however long, keep another's from starting.
 //!
 //! A host failure is not a step failure: a step that could not be run for the host's own reasons is put back and no
 //! attempt is spent.
@@ -23,6 +24,7 @@ mod growth;
 mod in_flight;
 mod leases;
 mod neighbours;
+mod slots;
 mod sweep;
 mod templates;
 mod wake;
@@ -30,7 +32,7 @@ mod wake;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -49,6 +51,7 @@ use crate::store::{Store, TaskChange};
 use due::DueTimer;
 use in_flight::InFlight;
 use neighbours::Neighbours;
+use slots::Slots;
 use templates::Templates;
 
 /// Changes of tasks that a slow receiver may lag behind by.
@@ -61,6 +64,8 @@ pub struct Settings {
     pub worker_id: String,
     /// Steps that run at the same time, and so slots.
     pub max_concurrent: usize,
+    /// The part of the slots that one namespace may hold, of those that the others leave: above 0, and 1 for all.
+    pub max_share: f64,
     /// Claimed steps that may wait for their executor.
     pub dispatch_buffer: usize,
     /// Finished steps that may wait for their commit.
@@ -101,7 +106,7 @@ struct Shared {
     in_flight: InFlight,
     due: DueTimer,
     neighbours: Neighbours,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     wake: Wake,
     changes: broadcast::Sender<TaskChange>,
     /// Set when the host should stop claiming.
@@ -162,7 +167,7 @@ impl Dispatch {
             }
         });
         let shared = Arc::new(Shared {
-            slots: Arc::new(Semaphore::new(settings.max_concurrent.max(1))),
+            slots: Arc::new(Slots::new(settings.max_concurrent.max(1), settings.max_share, wake.clone())),
             templates: Templates::new(store.clone(), &settings, components.clone()),
             in_flight: InFlight::default(),
             due: DueTimer::default(),

@@ -15,6 +15,8 @@ use super::{Lease, Store, StoreError};
 pub struct ClaimRequest {
     /// Whose steps it can run. Namespaces that nobody registered yet have none.
     pub namespaces: Vec<String>,
+    /// How many steps of each at most, in the same order; empty for as many as there may be of all.
+    pub places: Vec<u32>,
     /// How many steps at most: the slots it has free.
     pub limit: u32,
     /// Its name, for people.
@@ -70,17 +72,20 @@ impl ClaimedStep {
 }
 
 impl Store {
-    /// Claims up to `limit` steps, shared fairly between the namespaces, oldest first within each. A step whose lease
+    /// Claims up to `limit` steps, and of each namespace no more than it has places for, shared fairly between the namespaces, oldest first within each. A step whose lease
     /// ran out is claimed again: the same attempt under a new fence.
     ///
     /// # Errors
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
     pub async fn claim_steps(&self, request: &ClaimRequest) -> Result<Vec<ClaimedStep>, StoreError> {
-        let claimed = sqlx::query_as("select * from tasker.claim_steps($1, $2, $3, $4)")
+        let places = request.places.iter().map(|places| i32::try_from(*places).unwrap_or(i32::MAX));
+        let places = Some(places.collect::<Vec<_>>()).filter(|places| !places.is_empty());
+        let claimed = sqlx::query_as("select * from tasker.claim_steps($1, $2, $3, $4, $5)")
             .bind(&request.namespaces)
             .bind(i32::try_from(request.limit).unwrap_or(i32::MAX))
             .bind(&request.host)
-            .bind(request.lease.as_secs_f64());
+            .bind(request.lease.as_secs_f64())
+            .bind(places);
         Ok(claimed.fetch_all(&self.pool).await?)
     }
 }

@@ -151,6 +151,7 @@ impl Host {
     async fn claim(&mut self, cluster: &Cluster<'_>, rng: &mut Rng) -> Result<(), Complaint> {
         let request = ClaimRequest {
             namespaces: cluster.namespaces.clone(),
+            places: Vec::new(),
             limit: rng.u32(1..=(SLOTS - self.held.len()) as u32),
             host: self.name.clone(),
             lease: LEASE,

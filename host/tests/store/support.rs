@@ -220,6 +220,7 @@ pub fn plan(template_uuid: Uuid, namespace: &str, steps: &[(&str, &[usize])]) ->
 pub fn request(namespaces: &[&str], limit: u32) -> ClaimRequest {
     ClaimRequest {
         namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+        places: Vec::new(),
         limit,
         host: "host-1".into(),
         lease: LEASE,

@@ -64,6 +64,7 @@ async fn run(store: &Store, template: &TemplateRow, into: &mut Samples) -> anyho
     store.create_tasks(std::slice::from_ref(&task)).await?;
     let request = ClaimRequest {
         namespaces: vec![template.namespace.clone()],
+        places: Vec::new(),
         limit: 1,
         host: "bench".into(),
         lease: Duration::from_secs(30),

@@ -4,6 +4,7 @@
 //! of those), so that both see the same weather.
 
 mod growth;
+mod neighbours;
 mod retries;
 mod samples;
 mod sandbox;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
 }
 
 async fn measure() -> anyhow::Result<()> {
+    if neighbours::alone() {
+        return beside_neighbours().await;
+    }
     let sandbox = Sandbox::new(&SandboxSettings {
         cache_dir: workspace().join("target/test-cache/components"),
         max_concurrent: 33,
@@ -72,6 +76,20 @@ async fn measure() -> anyhow::Result<()> {
     println!("\nretries on an idle host: from the end of a {} ms backoff to the claim", retries::BACKOFF.as_millis());
     row("late, p50", late.percentile(50), "");
     row("late, p99", late.percentile(99), "at most 20 ms are meant");
+    beside_neighbours().await
+}
+
+async fn beside_neighbours() -> anyhow::Result<()> {
+    println!("\none small step of a tenant, created to complete, alone and beside a neighbour in every slot it gets");
+    for beside in neighbours::measure().await? {
+        println!("  a neighbour that is {}", beside.kind);
+        row("alone, p50", beside.calm.percentile(50), "");
+        row("beside it, p50", beside.hostile.percentile(50), "");
+        row("alone, p99", beside.calm.percentile(99), "");
+        row("beside it, p99", beside.hostile.percentile(99), "");
+        ratio("beside / alone, p50", beside.hostile.percentile(50), beside.calm.percentile(50));
+        ratio("beside / alone, p99", beside.hostile.percentile(99), beside.calm.percentile(99));
+    }
     Ok(())
 }
 

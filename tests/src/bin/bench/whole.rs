@@ -159,6 +159,7 @@ impl Parts<'_> {
     async fn run_one(&self, into: &mut Whole) -> anyhow::Result<()> {
         let request = ClaimRequest {
             namespaces: vec![self.template.namespace.clone()],
+            places: Vec::new(),
             limit: 1,
             host: "bench".into(),
             lease: Duration::from_secs(30),

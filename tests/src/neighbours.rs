@@ -1,0 +1,205 @@
+//! Two tenants of one host: one takes small steps at a steady pace, the other misbehaves in as many slots as it gets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::value::RawValue;
+use tasker_wasm_host::config::{Config, LoadOptions};
+use tasker_wasm_host::host::{Host, register_template};
+use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
+use tasker_wasm_host::store::{NewTask, TaskChange, TemplateRow};
+use tasker_wasm_host::template::{self, LoadedTemplate};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{TestDatabase, package, workspace};
+
+/// Time between two steps of the well-behaved tenant.
+const PACE: Duration = Duration::from_millis(20);
+/// Hostile tasks that wait or run at any time: more than there are slots.
+const OUTSTANDING: usize = 48;
+
+/// A host in this process that serves both.
+pub struct Street {
+    host: Arc<Host>,
+    database: TestDatabase,
+    quiet: TemplateRow,
+}
+
+impl Street {
+    /// Starts it, with what `change` makes of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The host does not start.
+    ///
+    /// # Panics
+    ///
+    /// If a component has not been built, or there is no database.
+    pub async fn open(change: impl FnOnce(&mut Config)) -> anyhow::Result<Self> {
+        let database = TestDatabase::create().await;
+        let options =
+            LoadOptions { path: None, variables: BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]) };
+        let mut config = Config::load(&options)?.config;
+        config.worker.component_path = ["linear", "hostile", "probe"].map(|name| package(name).join("dist")).into();
+        config.worker.sandbox.cache_dir = workspace().join("target/test-cache/components");
+        config.common.task_templates.search_paths = Vec::new();
+        // The time is what ends those that never end by themselves.
+        config.worker.sandbox.fuel = 1_000_000_000_000;
+        config.worker.mpsc_channels.handler_dispatch.handler_timeout = Duration::from_secs(1);
+        change(&mut config);
+        let host = Arc::new(Host::start(&config).await?);
+        let quiet = one_step(&host, "linear_workflow", "LinearWorkflow.StepHandlers.LinearStep1Handler").await?;
+        Ok(Self { host, database, quiet })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The host's database.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
+    /// A template of one step that calls `callable`.
+    ///
+    /// # Errors
+    ///
+    /// The database refuses.
+    pub async fn template(&self, namespace: &str, callable: &str) -> anyhow::Result<TemplateRow> {
+        one_step(&self.host, namespace, callable).await
+    }
+
+    /// Runs `steps` steps of the well-behaved tenant, one at each tick; gives how long each took from before the creation
+    /// of its task until its commit was known.
+    ///
+    /// # Errors
+    ///
+    /// The database refuses.
+    pub async fn trickle(&self, steps: usize) -> anyhow::Result<Vec<Duration>> {
+        let mut changes = self.host.dispatch().task_changes();
+        let mut started = BTreeMap::new();
+        let mut took = Vec::with_capacity(steps);
+        let mut tick = tokio::time::interval(PACE);
+        let mut creating: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        let mut left = steps;
+        while left > 0 || !started.is_empty() {
+            tokio::select! {
+                change = next(&mut changes) => {
+                    if let Some(start) = started.remove(&change?.task_uuid) {
+                        took.push(Instant::now() - start);
+                    }
+                }
+                _ = tick.tick(), if left > 0 => {
+                    left -= 1;
+                    let task = task(&self.quiet, r#"{"even_number": 6}"#)?;
+                    started.insert(task.task_uuid, Instant::now());
+                    let host = Arc::clone(&self.host);
+                    creating.spawn(async move { host.create_tasks(&[task]).await.map(drop).map_err(Into::into) });
+                }
+                Some(created) = creating.join_next() => created??,
+            }
+        }
+        Ok(took)
+    }
+
+    /// Keeps every slot that `hostile` templates can get busy while `work` goes on, and until none of their steps is left.
+    ///
+    /// # Errors
+    ///
+    /// What `work` fails with, or the database refuses.
+    pub async fn beside<T>(
+        &self,
+        hostile: &[TemplateRow],
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        let mut changes = self.host.dispatch().task_changes();
+        let mut kinds = hostile.iter().cycle();
+        let mut create = |count: usize| {
+            let tasks = kinds.by_ref().take(count).map(|kind| task(kind, r#"{"ms": 3600000, "lines": 20000}"#));
+            tasks.collect::<anyhow::Result<Vec<_>>>()
+        };
+        let tasks = create(OUTSTANDING)?;
+        let mut outstanding: Vec<Uuid> = tasks.iter().map(|task| task.task_uuid).collect();
+        self.host.create_tasks(&tasks).await?;
+        tokio::pin!(work);
+        let mut done = None;
+        while done.is_none() || !outstanding.is_empty() {
+            tokio::select! {
+                ended = &mut work, if done.is_none() => done = Some(ended?),
+                change = next(&mut changes) => {
+                    let change = change?;
+                    if !change.state.is_resting() || !outstanding.contains(&change.task_uuid) {
+                        continue;
+                    }
+                    outstanding.retain(|task| *task != change.task_uuid);
+                    if done.is_none() {
+                        let tasks = create(1)?;
+                        outstanding.extend(tasks.iter().map(|task| task.task_uuid));
+                        self.host.create_tasks(&tasks).await?;
+                    }
+                }
+            }
+        }
+        done.context("the loop ends when the work is done")
+    }
+
+    /// Stops the host and drops its database.
+    pub async fn close(self) {
+        if let Some(host) = Arc::into_inner(self.host) {
+            host.drain().await;
+        }
+        self.database.drop().await;
+    }
+}
+
+/// The next change of a task.
+async fn next(changes: &mut Receiver<TaskChange>) -> anyhow::Result<TaskChange> {
+    match changes.recv().await {
+        Ok(change) => Ok(change),
+        Err(RecvError::Lagged(missed)) => anyhow::bail!("{missed} changes were missed: nothing can be said of them"),
+        Err(RecvError::Closed) => anyhow::bail!("the host is gone"),
+    }
+}
+
+async fn one_step(host: &Host, namespace: &str, callable: &str) -> anyhow::Result<TemplateRow> {
+    let name = callable.replace('.', "_").to_lowercase();
+    let text = format!(
+        "name: {name}\nnamespace_name: {namespace}\nversion: 1.0.0\nsteps:\n  - name: only\n    handler:\n      \
+         callable: {callable}\n    retry:\n      retryable: false\n"
+    );
+    let parsed = template::parse(&name, &text)?;
+    let loaded = LoadedTemplate {
+        path: PathBuf::from(name),
+        digest: template::digest(&parsed.template),
+        template: parsed.template,
+        warnings: parsed.warnings,
+    };
+    let uuid = register_template(host.store(), &loaded).await?;
+    host.store().template(uuid).await?.context("the template was registered")
+}
+
+fn task(template: &TemplateRow, context: &str) -> anyhow::Result<NewTask> {
+    let request = TaskRequest {
+        name: template.name.clone(),
+        namespace: template.namespace.clone(),
+        version: None,
+        context: RawValue::from_string(context.into())?,
+        initiator: "test".into(),
+        source_system: "tests".into(),
+        reason: "a neighbour".into(),
+        tags: Vec::new(),
+        priority: 0,
+        correlation_id: None,
+        parent_correlation_id: None,
+        // Each is a task of its own, though the context is the same.
+        idempotency_key: Some(Uuid::now_v7().to_string()),
+    };
+    Ok(plan_task(template, request, "test")?)
+}

@@ -45,6 +45,39 @@ fn limits_and_grants_of_a_namespace_are_its_own_over_those_of_all() {
     assert_eq!(seen, 1);
 }
 
+#[test]
+fn the_readme_names_every_limit_with_its_default_and_its_ceiling() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, section) = readme.split_once("## Limits and grants").unwrap();
+    let policy = load(None, &[]).unwrap().config.worker.limit_policy();
+    let greedy = limits::Limit::ALL
+        .into_iter()
+        .fold(limits::LimitSet::default(), |set, limit| set.with(limit, limit.bounds().1));
+    let (defaults, most) = (policy.effective("shop", &limits::LimitSet::default()), policy.effective("shop", &greedy));
+    for limit in limits::Limit::ALL {
+        let names = |line: &&str| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{limit}`")));
+        let row = section.lines().find(names).unwrap();
+        for value in [defaults.get(limit).unwrap(), most.get(limit).unwrap()] {
+            let shown = if limit.name().ends_with("_bytes") { bytes(value) } else { with_commas(value) };
+            assert!(
+                row.contains(&format!("{shown} |")) || row.contains(&format!("{shown},")),
+                "{limit} {shown}: {row}"
+            );
+        }
+    }
+}
+
+fn bytes(value: u64) -> String {
+    let unit = [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(shift, _)| value >> shift > 0).unwrap();
+    format!("{} {}", value >> unit.0, unit.1)
+}
+
+fn with_commas(value: u64) -> String {
+    let digits = value.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
+    groups.collect::<Vec<_>>().join(",")
+}
+
 fn said_of(folder: &str, name: &str, said: String) -> String {
     said.replace(&format!("{FILES}/{folder}/{name}"), name) + "\n"
 }

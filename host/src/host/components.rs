@@ -82,7 +82,7 @@ pub enum LoadError {
 pub struct Refused {
     package: String,
     namespace: String,
-    missing: Missing,
+    missing: Box<Missing>,
 }
 
 impl std::error::Error for Refused {}
@@ -109,7 +109,7 @@ impl fmt::Display for Upgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = self.digest.get(..12).unwrap_or(&self.digest);
         let last = self.last_run_at.format("%Y-%m-%d %H:%M UTC");
-        write!(f, "New since the build that ran before ({short}, last started {last}):\n")?;
+        writeln!(f, "New since the build that ran before ({short}, last started {last}):")?;
         self.more.lines().iter().try_for_each(|line| write!(f, "\n+ {line}"))
     }
 }
@@ -237,7 +237,10 @@ pub fn grant(package: &Package, worker: &Worker) -> Result<Granted, Refused> {
     let allowed = worker.allowed(&package.namespace);
     match Missing::of(&package.asks, &allowed, &worker.allowed_by_its_own(&package.namespace)) {
         None => Ok(Granted::intersection(&package.asks, &allowed)),
-        Some(missing) => Err(Refused { package: package.name.clone(), namespace: package.namespace.clone(), missing }),
+        Some(missing) => {
+            let (package, namespace) = (package.name.clone(), package.namespace.clone());
+            Err(Refused { package, namespace, missing: Box::new(missing) })
+        }
     }
 }
 

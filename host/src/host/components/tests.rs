@@ -79,6 +79,38 @@ fn a_refused_package_is_granted_when_the_lines_are_added() {
     assert_eq!(granted.env, [("REGION".to_owned(), "eu".to_owned())]);
 }
 
+/// The TOML examples of the README's section on grants: the author's, and the operator's.
+fn readme() -> (String, [String; 2]) {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, section) = text.split_once("## Limits and grants").unwrap();
+    let section = section.split_once("\n## ").unwrap().0.to_owned();
+    let mut examples = section.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned());
+    let both = [examples.next().unwrap(), examples.next().unwrap()];
+    (section, both)
+}
+
+#[test]
+fn the_example_of_the_readme_grants_what_the_readme_says() {
+    use crate::grants::{Access, Destination, Scheme};
+
+    let bench = Bench::new();
+    let (section, [author, operator]) = readme();
+    let mut package = case(&bench, &author).package;
+    (package.name, package.namespace) = ("payments".into(), "payments".into());
+
+    let granted = grant(&package, &worker(&operator)).unwrap();
+    let at = |path| Destination::new(Scheme::Https, "api.example.com", None, path);
+    assert_eq!(granted.http("GET", &at("/v1/charges")).map(|networks| networks.len()), Some(1));
+    assert_eq!(granted.http("POST", &at("/v1/charges")), None);
+    assert_eq!(granted.http("GET", &at("/v2")), None);
+    assert_eq!((granted.mounts[0].path.as_str(), granted.mounts[0].access), ("/data", Access::ReadOnly));
+    assert_eq!((granted.env.len(), granted.secrets.len(), granted.client, granted.events), (1, 1, true, true));
+
+    package.asks = Asks { http: package.asks.http, ..Asks::default() };
+    let refused = grant(&package, &worker("")).unwrap_err().to_string();
+    assert!(section.contains(&refused), "{refused}");
+}
+
 #[tokio::test]
 async fn two_tenants_with_the_same_component_have_grants_of_their_own() {
     let bench = Bench::new();

@@ -15,6 +15,9 @@ use crate::sandbox::limits::Limits;
 
 /// Bytes of an error message that a guest reads.
 const MESSAGE: usize = 8 << 10;
+/// What a component reads that was not granted the client.
+const NOT_GRANTED: &str =
+    "this component was not granted `client`: it has to be asked for in tasker.toml and allowed by the operator";
 /// Bytes of a guest's text that an error repeats.
 const REPEATED: usize = 100;
 
@@ -58,9 +61,7 @@ impl Attempt {
             return self.violations.end(Exceeded::ClientCalls, limit, used).await;
         }
         let asked = match &state.handle {
-            _ if !state.granted => {
-                Err(ClientError::permanent("this component was not granted `client`: ask for it in tasker.toml"))
-            }
+            _ if !state.granted => Err(ClientError::permanent(NOT_GRANTED)),
             None => Err(ClientError::permanent("the client can be used only while a step runs")),
             Some(handle) => Ok(handle.clone()),
         };

@@ -173,7 +173,7 @@ async fn a_guest_reads_why_it_was_not_answered() {
 async fn a_guest_that_got_past_the_check_of_its_imports_is_refused_all_the_same() {
     let client = Invocation { client: well(), ..invocation(Limits::default()) };
     let message = told(call(&asking(""), false, client).await);
-    assert_eq!(message, "this component was not granted `client`: ask for it in tasker.toml");
+    assert!(message.starts_with("this component was not granted `client`"), "{message}");
 
     let (events, sent) = sending();
     let events = Invocation { events, ..invocation(Limits::default()) };

@@ -335,7 +335,7 @@ async fn fetch(url: &str, target: &str, limits: Limits) -> AttemptReport {
         Allowed { http: vec![HttpAllowed { url, methods: Vec::new(), networks: loopback }], ..Allowed::default() };
     let granted = Granted::intersection(&asks, &allowed);
     let guests = guests().await;
-    let hostile = guests.sandbox.prepare(&package("tests/guests/hostile"), granted).await.unwrap();
+    let hostile = guests.sandbox.prepare(&package("tests/hostile"), granted).await.unwrap();
     let input = event(json!({"url": target}), json!({}));
     let invocation = Invocation { limits, ..invocation("hostile.fetch", input) };
     guests.sandbox.invoke(&hostile, invocation).await.unwrap()

@@ -3,6 +3,8 @@
 mod checkpoints;
 mod events;
 mod files;
+mod imports;
+mod raw;
 
 use std::path::PathBuf;
 use std::time::Duration;

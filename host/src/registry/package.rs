@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -17,6 +18,10 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// Directories that hold other people's components, or half-built ones, but never packages to serve.
 const SKIPPED_DIRECTORIES: [&str; 2] = ["node_modules", "target"];
+
+/// Bytes of a component. One of TypeScript has 12 MB, and compiling takes some seconds and some hundred megabytes of memory
+/// for each ten of them.
+pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
 /// How deep below an entry of the component path packages are looked for. `handlers/<package>/dist` needs 2.
 const MAX_DEPTH: usize = 16;
@@ -205,8 +210,20 @@ fn canonical(path: &Path) -> Result<PathBuf, RegistryError> {
     fs::canonicalize(path).map_err(|source| RegistryError::Read { path: path.to_owned(), source })
 }
 
+/// Reads a component, no further than [`MAX_COMPONENT_BYTES`].
+pub(crate) fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_COMPONENT_BYTES {
+        let detail =
+            format!("it has more than {} MiB, which is the most a component may have", MAX_COMPONENT_BYTES >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, detail));
+    }
+    Ok(bytes)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, RegistryError> {
-    fs::read(path).map_err(|source| RegistryError::Read { path: path.to_owned(), source })
+    read_component(path).map_err(|source| RegistryError::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -21,6 +21,16 @@ use super::output::Tail;
 use super::violations::Violations;
 use crate::grants::Granted;
 
+/// Streams, pollables, descriptors, headers, requests and the like an attempt may have at once; each lives in the host's
+/// memory. A request under way takes about ten, a timer two.
+const RESOURCES: usize = 2_048;
+
+/// Bytes of one collection of headers, with what the host needs to keep them. Servers take 8 to 16 KiB of headers.
+const FIELD_BYTES: usize = 32 << 10;
+
+/// Random bytes of one call; `crypto.getRandomValues` gives no more either.
+const RANDOM_BYTES: u64 = 64 << 10;
+
 /// Settings of a package: keys, and values as JSON text.
 pub(super) type Settings = Arc<[(String, String)]>;
 
@@ -51,6 +61,8 @@ pub(super) struct Attempt {
     pub(super) outbound: Session,
     pub(super) violations: Violations,
     pub(super) granted: Arc<Granted>,
+    /// Bytes host functions moved since the attempt last yielded in one.
+    pub(super) moved: usize,
     files: Files,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -65,7 +77,12 @@ impl Attempt {
         let violations = Violations::default();
         let placeholders = Placeholders::new(&prepared.granted.secrets);
         // The context grants nothing that is not named here: no directory, closed input.
-        let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
+        let wasi =
+            WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).max_random_size(RANDOM_BYTES).build();
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELD_BYTES);
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(RESOURCES);
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             log: Log::new(identity, limits),
@@ -85,9 +102,10 @@ impl Attempt {
             files: Files::new(&prepared.mounts, limits, &violations),
             violations,
             granted: prepared.granted.clone(),
+            moved: 0,
             wasi,
-            http: WasiHttpCtx::new(),
-            resources: ResourceTable::new(),
+            http,
+            resources,
         }
     }
 

@@ -20,7 +20,7 @@ use super::http::{Gateway, Outbound};
 use super::residency::Residency;
 use super::source_maps::SourceMaps;
 use crate::grants::Granted;
-use crate::registry::{Digest, Package};
+use crate::registry::{Digest, Package, read_component};
 
 /// What every handler component exports.
 const EXPORT: &str = "tasker:handler/handlers@0.1.0";
@@ -294,7 +294,7 @@ pub(super) fn prepare(
 
 /// Reads a component to compile, and tells it from what people mistake for one.
 fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
-    let bytes = std::fs::read(path).map_err(|source| ComponentError::Read { path: path.to_owned(), source })?;
+    let bytes = read_component(path).map_err(|source| ComponentError::Read { path: path.to_owned(), source })?;
     if Digest::of(&bytes) != digest {
         return Err(ComponentError::Changed { path: path.to_owned() });
     }

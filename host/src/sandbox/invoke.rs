@@ -3,6 +3,8 @@
 //! Instances are never used twice: globals would leak from one tenant's step into another's, and a trapped instance is
 //! dead anyway. The price is the floor of the mechanism, about 8 microseconds.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::time::error::Elapsed;
@@ -27,6 +29,10 @@ const MESSAGE: usize = 8 << 10;
 /// Stack frames that are kept, and characters of each. Endless recursion makes stacks of many KB.
 const FRAMES: usize = 50;
 const FRAME: usize = 500;
+
+/// Handles of resources in all tables of an attempt, the component's own resources included. More than it may have of the
+/// host's; each takes some bytes of the host's memory.
+const HANDLES: usize = 10_000;
 
 /// Runs the handler the context names.
 pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
@@ -110,14 +116,19 @@ pub(super) async fn run<Guest, T>(
     let mut store = Store::new(prepared.pre.engine(), attempt);
     store.limiter(|attempt| &mut attempt.limiter);
     store.set_hostcall_fuel(handover_bytes(limits));
+    store.set_max_component_handles(HANDLES);
     let fuelled = store.set_fuel(limits.fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL)));
     fuelled.map_err(|error| HostFailure::OutOfMemory { detail: format!("{error:#}") })?;
 
     let mut called = None;
     let violations = store.data().violations.clone();
+    let deadline = store.data().deadline;
+    // Timers are looked at now and then; this is looked at whenever the guest yields.
+    let passed = poll_fn(|_| if Instant::now() < deadline { Poll::Pending } else { Poll::Ready(()) });
     let attempted = tokio::select! {
         biased;
         violation = violations.wait() => Ended::Violated(violation),
+        () = passed => Ended::Elapsed,
         ended = tokio::time::timeout(limits.deadline, async {
             let instance =
                 prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;

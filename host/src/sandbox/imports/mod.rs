@@ -21,6 +21,7 @@ mod execution;
 pub(super) mod filesystem;
 mod http;
 pub(super) mod log;
+mod paced;
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::WasiView;
@@ -48,5 +49,6 @@ pub(super) fn link(linker: &mut Linker<Attempt>) -> wasmtime::Result<()> {
     wasi_filesystem::types::add_to_linker::<_, filesystem::HasFiles>(linker, Attempt::files)?;
     wasi_filesystem::preopens::add_to_linker::<_, filesystem::HasFiles>(linker, Attempt::files)?;
 
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    paced::link(linker)
 }

@@ -4,6 +4,8 @@ mod checkpoints;
 mod events;
 mod files;
 mod granted;
+mod imports;
+mod raw;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -12,6 +12,31 @@
 //! | `wasi:filesystem` | the granted directories |
 //! | `wasi:http` | requests that are granted, through a pool of connections |
 //! | `wasi:sockets`, everything else | not linked: a component that asks is refused when it is prepared |
+//!
+//! A call costs the guest no fuel, and what the host keeps for it is not in its memory. So each thing a guest could have
+//! the host do without end has a bound of its own:
+//!
+//! | what a guest could take | how | bound |
+//! |---|---|---|
+//! | a thread | calls that copy much, over and over | they yield: [`paced`] |
+//! | a thread | calls that wait | they wait asynchronously, and the deadline ends the attempt |
+//! | a thread | opening a pipe, a read that never returns | pipes and devices are not opened: [`filesystem`] |
+//! | blocking threads | file operations | one for each open stream, at most 64; none outlives its 64 KiB |
+//! | memory | arguments of a call | `handover_bytes` of the limits, some 3 MiB, freed when it returns |
+//! | memory | streams, pollables, timers, descriptors, headers, requests | 2,048 at once, `attempt.rs` |
+//! | memory | one collection of headers | 32 KiB, `attempt.rs` |
+//! | memory | method, authority or path of a request | 16 KiB each: [`paced`] |
+//! | memory | bodies of requests and responses | the HTTP limits |
+//! | memory | random bytes of a call | 64 KiB, `attempt.rs` |
+//! | memory | a read, a splice, zeroes | 64 KiB, by wasmtime, and 4 KiB where it blocks |
+//! | memory | a poll | 4,096 pollables named: [`paced`] |
+//! | memory | directory listings | 4 of at most 10,000 entries: [`filesystem`] |
+//! | memory | standard output and error | the last 4 KiB of each are kept: `output.rs` |
+//! | memory | resources of the component's own | 10,000 handles, `invoke.rs` |
+//! | file descriptors | open files, and streams that outlive them | 64: [`filesystem`] |
+//! | the disk | bytes, names, holes | `fs_write_bytes`; 1,000 waits for the disk: [`filesystem`] |
+//! | the log | records | `log_lines` and `log_bytes`: [`log`] |
+//! | the database | progress | 1,000 times a call: [`execution`] |
 
 pub(super) mod client;
 mod config;

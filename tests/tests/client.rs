@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tasker_wasm_host::config::LimitPolicy;
+use tasker_wasm_host::config::limits::{Limit, LimitSet};
 use tasker_wasm_host::dispatch::{Components, Dispatch, Retention, Settings, Wake};
 use tasker_wasm_host::events::{self, DomainEvent, EventComponents, Events};
 use tasker_wasm_host::grants::{Allowed, Asks, Granted};
@@ -14,7 +16,7 @@ use tasker_wasm_host::host::register_template;
 use tasker_wasm_host::orchestration::grow::GrowthLimits;
 use tasker_wasm_host::orchestration::retry::BackoffDefaults;
 use tasker_wasm_host::registry::{Package, scan};
-use tasker_wasm_host::sandbox::{Limits, Prepared, Sandbox, SandboxSettings};
+use tasker_wasm_host::sandbox::{HttpSettings, Prepared, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::Store;
 use tasker_wasm_host::template;
 use tasker_wasm_tests::{
@@ -44,6 +46,7 @@ async fn guest() -> &'static Guest {
                 cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-cache"),
                 max_concurrent: 128,
                 max_memory_bytes: 256 << 20,
+                http: HttpSettings::default(),
             };
             let sandbox = Sandbox::new(&settings).unwrap();
             let mut package = scan(&[package("client").join("dist")]).unwrap().remove(0);
@@ -66,10 +69,10 @@ struct Running {
 
 impl Running {
     async fn start() -> Self {
-        Self::with(Limits::default(), 8).await
+        Self::with(LimitSet::default(), 8).await
     }
 
-    async fn with(limits: Limits, connections: u32) -> Self {
+    async fn with(limits: LimitSet, connections: u32) -> Self {
         let database = TestDatabase::create().await;
         for name in ["ask", "ask_for_ever", "errand"] {
             for namespace in [OURS, THEIRS] {
@@ -81,14 +84,14 @@ impl Running {
         let Guest { sandbox, package, prepared } = guest().await;
         let handlers = package.manifest.clone().unwrap().handlers;
         let mut components = Components::default();
-        components.add(&Arc::new(package.clone()), handlers, Arc::clone(prepared)).unwrap();
-        let settings = events::Settings { limits: limits.clone(), buffer: 100, concurrency: 1 };
+        let package = Package { limits, ..package.clone() };
+        components.add(&Arc::new(package), handlers, Arc::clone(prepared)).unwrap();
+        let settings = events::Settings { buffer: 100, concurrency: 1 };
         let events = Events::start(settings, sandbox.clone(), Arc::new(EventComponents::default()));
         let store = Store::connect(&database.url, connections).await.unwrap();
         let heard = events.subscribe();
         let wake = Wake::default();
-        let dispatch =
-            Dispatch::start(self::settings(limits), store, sandbox.clone(), components, events.clone(), wake);
+        let dispatch = Dispatch::start(self::settings(), store, sandbox.clone(), components, events.clone(), wake);
         Self { database, dispatch, events, heard }
     }
 
@@ -129,18 +132,19 @@ impl Running {
     }
 }
 
-fn settings(limits: Limits) -> Settings {
+fn settings() -> Settings {
     let day = Duration::from_secs(86_400);
     Settings {
         worker_id: "host-1".into(),
         max_concurrent: 16,
+        max_share: 1.0,
         dispatch_buffer: 16,
         completion_buffer: 16,
         lease: Duration::from_secs(30),
         poll_interval: Duration::from_millis(50),
         sweep_interval: Duration::from_secs(1),
         drain_timeout: Duration::from_secs(10),
-        limits,
+        limits: LimitPolicy::default(),
         backoff: BackoffDefaults { base: Duration::from_millis(50), cap: Duration::from_secs(1), jitter: 0.0 },
         environment: "test".into(),
         max_lapses: 3,
@@ -370,7 +374,7 @@ async fn what_a_handler_asks_wrongly_it_reads_and_goes_on() {
         "there is no template \"errand\" \"9",
         "the handler's context is not a JSON object",
         "the handler's context is not JSON",
-        "more than 1048576 bytes of context",
+        "bytes of context and may hand over 1048576",
         "`priority` is 101; give it a number from -100 to 100",
         "`reason` has 0 characters",
         "`correlation-id` must be a UUID, not \"7\"",
@@ -413,7 +417,7 @@ async fn a_handler_cancels_a_task_and_is_named_for_it() {
 
 #[tokio::test]
 async fn a_handler_that_asks_for_ever_is_ended_at_its_limit() {
-    let host = Running::with(Limits { client_calls: 20, ..Limits::default() }, 8).await;
+    let host = Running::with(LimitSet::default().with(Limit::ClientCalls, 20), 8).await;
     let started = Instant::now();
     let (task, _) = host.begin("ask_for_ever", &json!({})).await;
     wait_for(&host.database.store, task, &["blocked_by_failures"]).await;
@@ -428,7 +432,7 @@ async fn a_handler_that_asks_for_ever_is_ended_at_its_limit() {
 
 #[tokio::test]
 async fn a_handler_that_publishes_too_much_is_ended_and_what_left_has_left() {
-    let host = Running::with(Limits { events: 3, ..Limits::default() }, 8).await;
+    let host = Running::with(LimitSet::default().with(Limit::Events, 3), 8).await;
     let event = json!([{"name": "a.b", "payload": "1", "metadata": "{}", "delivery": "durable"}]);
     let calls: Vec<_> = (0..10).map(|_| call("publish", event.clone())).collect();
     let (task, _) = host.begin("ask", &json!({"calls": calls})).await;
@@ -441,7 +445,7 @@ async fn a_handler_that_publishes_too_much_is_ended_and_what_left_has_left() {
 
 #[tokio::test]
 async fn handlers_that_ask_at_once_do_not_hold_each_other_up_for_want_of_connections() {
-    let host = Running::with(Limits::default(), 2).await;
+    let host = Running::with(LimitSet::default(), 2).await;
     let calls: Vec<_> = (0..20).map(|_| call("listTasks", json!([{}]))).collect();
     let context = json!({"calls": calls}).to_string();
     let tasks = create_tasks(&host.database.store, OURS, "ask", &context, 32).await;

@@ -10,7 +10,7 @@ use tasker_wasm_host::orchestration::grow::directive;
 use tasker_wasm_host::orchestration::hint;
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{
-    HandlerRef, Invocation, Limits, Sandbox, SandboxSettings, StepContext, StepOutcome, unstorable,
+    HandlerRef, HttpSettings, Invocation, Limits, Sandbox, SandboxSettings, StepContext, StepOutcome, unstorable,
 };
 use tasker_wasm_host::template;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,8 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
-        let settings = SandboxSettings { cache_dir, max_concurrent: 2, max_memory_bytes: 64 << 20 };
+        let settings =
+            SandboxSettings { cache_dir, max_concurrent: 2, max_memory_bytes: 64 << 20, http: HttpSettings::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { directory, sandbox: Sandbox::new(&settings).unwrap(), runtime }
     }
@@ -71,7 +72,14 @@ pub(crate) fn invocation(event: String, limits: Limits) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 /// A valid outcome as it lies in memory.

@@ -14,7 +14,7 @@ use tasker_wasm_host::host::register_template;
 use tasker_wasm_host::orchestration::grow::GrowthLimits;
 use tasker_wasm_host::orchestration::retry::BackoffDefaults;
 use tasker_wasm_host::registry::{Package, scan};
-use tasker_wasm_host::sandbox::{Limits, Prepared, Sandbox, SandboxSettings};
+use tasker_wasm_host::sandbox::{HttpSettings, Limits, Prepared, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::Store;
 use tasker_wasm_host::template;
 use tasker_wasm_tests::{
@@ -44,6 +44,7 @@ async fn guest() -> &'static Guest {
                 cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-cache"),
                 max_concurrent: 128,
                 max_memory_bytes: 256 << 20,
+                http: HttpSettings::default(),
             };
             let sandbox = Sandbox::new(&settings).unwrap();
             let mut package = scan(&[package("client").join("dist")]).unwrap().remove(0);

@@ -114,8 +114,17 @@ const TO_FRIEND: &[Case] = &[
     Case { handler: "secret_reversed", ends: Success(|_| true) },
 ];
 
+/// Without a host there is nobody to ask; `whole_host` asks one.
+const TENANTS: &[Case] = &[
+    Case { handler: "read_theirs", ends: Success(all_refused) },
+    Case { handler: "cancel_theirs", ends: Success(all_refused) },
+    Case { handler: "name_theirs", ends: Success(all_refused) },
+    Case { handler: "ask_nonsense", ends: Success(all_refused) },
+    Case { handler: "submit_nonsense", ends: Success(all_refused) },
+];
+
 /// Every case there is.
-pub const ALL: [&[Case]; 7] = [FILES, ENVIRONMENT, REQUESTS, STORM, TRAFFIC, TO_STRANGER, TO_FRIEND];
+pub const ALL: [&[Case]; 8] = [FILES, ENVIRONMENT, REQUESTS, STORM, TRAFFIC, TO_STRANGER, TO_FRIEND, TENANTS];
 
 fn all_refused(result: &Value) -> bool {
     result.as_object().is_some_and(|outcomes| outcomes.values().all(refused))
@@ -215,6 +224,7 @@ async fn what_is_granted_of_files_and_environment_is_all_that_is_seen() {
 
     run_all(&guest, "granted", FILES, &json!({})).await;
     run_all(&guest, "granted", ENVIRONMENT, &json!({})).await;
+    run_all(&guest, "granted", TENANTS, &json!({})).await;
 
     assert_eq!(directories.kept(), before);
     let written: u64 =

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, result, wait_for};
+
+use super::plain::refused;
 
 #[tokio::test]
 async fn every_misbehaviour_fails_its_own_step_with_its_own_error_and_the_host_goes_on() {
@@ -103,5 +105,41 @@ async fn what_handlers_log_stays_within_its_bounds_and_on_its_own_lines() {
     }
     // What was handed over without the SDK is shown as text, and two of log_raw's four calls never reached the host.
     assert!(log.contains("raw fields") && log.contains("raw list") && !log.contains("shout"));
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_tenant_with_the_client_gets_nothing_of_another_tenant() {
+    let database = TestDatabase::create().await;
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path();
+    let grants = format!(
+        r#"
+        [worker.namespaces.hostile_granted.grants]
+        http = [{{ url = "http://*" }}, {{ url = "https://*" }}]
+        mounts = [{{ path = "/data", directory = {directory:?} }}, {{ path = "/out", directory = {directory:?}, access = "read-write" }}]
+        env = {{ REGION = "eu-west-1" }}
+        secrets = {{ API_KEY = {{ value = "never-used", urls = ["https://friend.example"] }} }}
+        client = true
+        "#
+    );
+    let _host =
+        HostProcess::start(&database, Settings { packages: &["hostile", "hostile/granted"], config: &grants }).await;
+    let theirs = create_tasks(&database.store, "hostile", "echo", r#"{"secret": "of theirs"}"#, 1).await[0];
+    wait_for(&database.store, theirs, &["complete"]).await;
+    let steps = database.store.steps(theirs).await.unwrap();
+    let before = format!("{:?} {steps:?}", database.store.task(theirs).await.unwrap());
+
+    let input = json!({"task": theirs, "step": steps[0].step_uuid}).to_string();
+    let ours = create_tasks(&database.store, "hostile_granted", "tenants", &input, 1).await[0];
+    wait_for(&database.store, ours, &["complete", "blocked_by_failures"]).await;
+
+    for step in &database.store.steps(ours).await.unwrap() {
+        let seen = result(step);
+        assert!(seen.as_object().unwrap().values().all(refused), "{}: {seen}", step.name);
+        assert!(!seen.to_string().contains("of theirs"), "{}: {seen}", step.name);
+    }
+    let steps = database.store.steps(theirs).await.unwrap();
+    assert_eq!(format!("{:?} {steps:?}", database.store.task(theirs).await.unwrap()), before);
     database.drop().await;
 }

@@ -21,7 +21,8 @@ export function tried(attempt: () => unknown): string {
     return `done: ${String(attempt())}`;
   } catch (error) {
     const { payload, message } = error as { payload?: unknown; message?: unknown };
-    return `refused: ${typeof payload === 'string' ? payload : String(message)}`;
+    const said = typeof payload === 'object' && payload !== null ? (payload as { message?: unknown }).message : payload;
+    return `refused: ${String(said ?? message)}`;
   }
 }
 

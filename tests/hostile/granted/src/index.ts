@@ -6,6 +6,7 @@ export * from './environment.js';
 export * from './files.js';
 export * from './requests.js';
 export * from './secrets.js';
+export * from './tenants.js';
 
 /** Well behaved: what the host runs after each of the others. */
 export const Echo = granted('echo', (context) => ({ input: context.inputData, attempt: context.retryCount }));

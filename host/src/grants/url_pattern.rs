@@ -153,10 +153,8 @@ fn leads_out(path: &str) -> bool {
 
 fn normalised(host: &str) -> String {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_ascii_lowercase();
-    match host.parse::<Ipv6Addr>() {
-        Ok(address) => address.to_string(),
-        Err(_) => host.strip_suffix('.').unwrap_or(&host).to_owned(),
-    }
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    host.parse::<Ipv6Addr>().map_or_else(|_| host.to_owned(), |address| address.to_string())
 }
 
 impl FromStr for UrlPattern {
@@ -285,6 +283,7 @@ mod tests {
             ("https://*.a.example", vec![], vec!["https://ba.example", "https://.a.example", "https://a.example.b"]),
             ("http://*:8080", vec!["http://x:8080", "http://[::1]:8080"], vec!["http://x"]),
             ("http://[0:0::1]", vec!["http://[::1]/"], vec!["http://[::2]/"]),
+            ("http://[::0:ffff:10.0.0.1.]", vec!["http://[::ffff:10.0.0.1]"], vec![]),
             (
                 "https://a/v1",
                 vec!["https://a/v1", "https://a/v1/x"],

@@ -206,10 +206,19 @@ fn results() {
                 checkpoint.accumulated_results.iter().for_each(|results| checked("results", results, 100));
             }
             Err(error) => {
-                let known =
-                    ["guest_trap", "invalid_result", "result_too_large", "handler_not_found", "resolver_not_found"];
-                let more = ["method_not_found", "handler_init_failed", "invalid_context", "memory_limit_exceeded"];
-                assert!(known.iter().chain(&more).any(|known| *known == error.error_type()), "{error:?}");
+                let known = [
+                    "guest_trap",
+                    "invalid_result",
+                    "result_too_large",
+                    "checkpoint_bytes_exceeded",
+                    "memory_limit_exceeded",
+                    "handler_not_found",
+                    "resolver_not_found",
+                    "method_not_found",
+                    "handler_init_failed",
+                    "invalid_context",
+                ];
+                assert!(known.contains(&error.error_type()), "{error:?}");
                 assert!(!error.to_string().is_empty());
             }
         }

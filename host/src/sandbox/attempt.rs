@@ -23,7 +23,7 @@ use crate::grants::Granted;
 
 /// Streams, pollables, descriptors, headers, requests and the like an attempt may have at once; each lives in the host's
 /// memory. A request under way takes about ten, a timer two.
-const RESOURCES: usize = 2_048;
+pub(super) const RESOURCES: usize = 2_048;
 
 /// Bytes of one collection of headers, with what the host needs to keep them. Servers take 8 to 16 KiB of headers.
 const FIELD_BYTES: usize = 32 << 10;

@@ -11,9 +11,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, RESOURCES};
 use super::contract::DispatchError;
 use super::engine::STACK_BYTES;
 use super::limits::Limits;
@@ -129,6 +130,8 @@ pub enum AttemptError {
         /// What it would have had, where it was stopped.
         used: u64,
     },
+    /// It holds more of the host's things at once than it may. Not retryable: the same input makes the same again.
+    TooManyResources,
     /// It returned something that is not JSON, or that cannot be stored. Not retryable.
     InvalidResult {
         /// `result`, `metadata`, `cursor`, `payload` and the like.
@@ -213,6 +216,11 @@ impl fmt::Display for Cause<'_> {
                 exceeded.what(),
                 exceeded.limit()
             ),
+            AttemptError::TooManyResources => write!(
+                f,
+                "the handler holds more than {RESOURCES} things of the host at once (timers, streams, requests, files); end \
+                 or drop some before making more"
+            ),
             AttemptError::InvalidResult { what, detail } => write!(
                 f,
                 "the handler's {what} {detail}; the guest SDK makes it with JSON.stringify, so return plain data"
@@ -238,6 +246,7 @@ impl AttemptError {
             Self::GuestTrap { .. } => "guest_trap",
             Self::ResultTooLarge { .. } => "result_too_large",
             Self::LimitExceeded { exceeded, .. } => exceeded.error_type(),
+            Self::TooManyResources => "too_many_resources",
             Self::InvalidResult { .. } => "invalid_result",
             Self::Dispatch(DispatchError::HandlerNotFound(_)) | Self::NoComponent(_) => "handler_not_found",
             Self::Dispatch(DispatchError::ResolverNotFound(_)) => "resolver_not_found",
@@ -309,6 +318,7 @@ pub(super) fn classify(
         _ if chain.contains("fuel allocated for hostcalls has been exhausted") => {
             AttemptError::ResultTooLarge { what: "data in one call", limit: handover_bytes(limits), used: None }
         }
+        _ if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => AttemptError::TooManyResources,
         _ if attempt.limiter.memory_denials() > 0 => memory_limit_exceeded(attempt, limits),
         (Some(Trap::UnreachableCodeReached), Phase::Call) if stderr.contains("event loop error") => {
             AttemptError::NeverSettled

@@ -187,6 +187,7 @@ async fn prepared(directories: &Directories, urls: &[String], networks: &[&str],
         mounts: vec![mount("/data", Access::ReadOnly), mount("/out", Access::ReadWrite)],
         env: vec!["REGION".to_owned()],
         secrets: vec!["API_KEY".to_owned()],
+        client: true,
         ..Asks::default()
     };
     let networks: Vec<_> = networks.iter().map(|network| network.parse().unwrap()).collect();
@@ -211,6 +212,7 @@ async fn prepared(directories: &Directories, urls: &[String], networks: &[&str],
             SecretAllowed { value: SECRET.to_owned().into(), urls: vec![friend.parse().unwrap()] },
         )]
         .into(),
+        client: true,
         ..Allowed::default()
     };
     Guest::prepare("hostile/granted", Granted::intersection(&asks, &allowed)).await

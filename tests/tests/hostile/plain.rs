@@ -12,7 +12,7 @@ pub const CASES: &[Case] = &[
     Case { handler: "spin_promises", ends: Computing },
     Case { handler: "spin_then", ends: Computing },
     Case { handler: "spin_timers", ends: Computing },
-    Case { handler: "timer_storm", ends: Error(&["timeout"]) },
+    Case { handler: "timer_storm", ends: Error(&["too_many_resources"]) },
     Case { handler: "spin_regex", ends: Computing },
     Case { handler: "spin_string", ends: Computing },
     Case { handler: "spin_bigint", ends: Computing },
@@ -150,8 +150,8 @@ pub const CASES: &[Case] = &[
     Case { handler: "log_raw", ends: Success(|result| refused(&result["level"]) && refused(&result["message"])) },
     Case { handler: "log_console", ends: Success(|_| true) },
     // checkpoints.ts
-    Case { handler: "yield_huge", ends: Error(&["result_too_large"]) },
-    Case { handler: "yield_huge_results", ends: Error(&["result_too_large"]) },
+    Case { handler: "yield_huge", ends: Error(&["checkpoint_bytes_exceeded"]) },
+    Case { handler: "yield_huge_results", ends: Error(&["checkpoint_bytes_exceeded"]) },
     Case { handler: "yield_standing_still", ends: Checkpoint },
     Case { handler: "yield_negative", ends: Failure("invalid_checkpoint", "items_processed is -5") },
     Case { handler: "yield_cycle", ends: Failure("invalid_checkpoint", "cyclic") },
@@ -159,7 +159,7 @@ pub const CASES: &[Case] = &[
     Case { handler: "yield_function", ends: Failure("invalid_checkpoint", "a function") },
     Case { handler: "save_often", ends: Failure("CheckpointError", "stored progress 1000 times") },
     Case { handler: "save_often_and_catch", ends: Success(|result| result["refused"] == 1_000) },
-    Case { handler: "save_huge", ends: Failure("CheckpointError", "bytes") },
+    Case { handler: "save_huge", ends: Error(&["checkpoint_bytes_exceeded"]) },
     Case { handler: "save_raw", ends: Success(|result| result.as_object().unwrap().values().all(refused)) },
     // state.ts
     Case { handler: "count_calls", ends: Success(|result| *result == json!({"calls": 1, "shared": 1})) },

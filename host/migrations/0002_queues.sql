@@ -8,6 +8,12 @@ language sql immutable strict parallel safe as $$ select 'worker_' || p_namespac
 create function tasker.queue_table(p_namespace text) returns text
 language sql immutable strict parallel safe as $$ select 'q_worker_' || lower(p_namespace) || '_queue' $$;
 
+-- Until this transaction ends, nobody else makes a namespace or a queue. Hosts that start together make the same ones, and
+-- neither "on conflict" holds against the other unique index of a row nor "if not exists" against somebody who is just
+-- about to commit.
+create function tasker.lock_queues() returns void
+language sql as $$ select pg_advisory_xact_lock(hashtextextended('tasker.queues', 0)) $$;
+
 -- Makes a namespace and its queue on first sight, with the index by which a claim reads: urgent messages first, and of
 -- one priority the oldest.
 create function tasker.create_namespace(p_namespace text) returns void
@@ -15,6 +21,7 @@ language plpgsql as $$
 declare
     v_table text := tasker.queue_table(p_namespace);
 begin
+    perform tasker.lock_queues();
     insert into tasker.namespaces (name) values (p_namespace) on conflict (name) do nothing;
     if not exists (select from pgmq.meta where lower(queue_name) = lower(tasker.queue_name(p_namespace))) then
         perform pgmq.create(tasker.queue_name(p_namespace));

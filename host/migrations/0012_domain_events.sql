@@ -19,6 +19,7 @@ begin
         raise exception 'namespace % is too long for a queue of events', p_namespace
             using errcode = 'check_violation', constraint = 'event_queue_name';
     end if;
+    perform tasker.lock_queues();
     foreach v_queue in array array[tasker.event_queue(p_namespace, false), tasker.event_queue(p_namespace, true)] loop
         if not exists (select from pgmq.meta where lower(queue_name) = lower(v_queue)) then
             perform pgmq.create(v_queue);

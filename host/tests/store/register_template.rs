@@ -45,6 +45,24 @@ async fn many_hosts_may_register_the_same_template_at_once() {
     assert_eq!(bench.store.namespaces().await.unwrap(), ["bakery", "smithy"]);
 }
 
+/// Which of two hosts is first is a matter of microseconds, so they race for many namespaces.
+#[tokio::test]
+async fn many_hosts_may_make_the_same_namespace_at_once() {
+    const HOSTS: usize = 4;
+    let bench = Bench::with_connections(HOSTS as u32).await;
+    for round in 0..60 {
+        let mut template = template_of(&format!("smithy_{round}"));
+        template.configuration_json = r#"{"steps": []}"#.into();
+        let registered = futures::future::join_all((0..HOSTS).map(|_| async {
+            bench.store.register_template(&template).await?;
+            bench.store.create_event_queues(&template.namespace).await
+        }));
+        for registered in registered.await {
+            registered.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_namespace_that_cannot_name_a_queue_is_refused() {
     let bench = Bench::new().await;

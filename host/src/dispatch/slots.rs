@@ -142,7 +142,7 @@ mod tests {
             let greedy: Vec<_> = served[..greedy].iter().map(String::as_str).collect();
             let taken = fill(&slots, &greedy, &served);
             assert!(slots.free() > 0, "{} of {greedy:?}", taken.len());
-            assert_eq!(slots.room(&served).namespaces, [("quiet".to_owned(), slots.free().min(1).max(slots.free() * 3 / 4))]);
+            assert!(slots.room(&served).namespaces.iter().any(|(name, room)| name == "quiet" && *room > 0));
         }
     }
 

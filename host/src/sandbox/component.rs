@@ -29,6 +29,8 @@ const SUBSCRIBERS: &str = "tasker:handler/subscribers@0.1.0";
 /// A component that is ready to be called, any number of times, by any number of threads.
 pub struct Prepared {
     pub(super) name: String,
+    /// Whose turns its calls compute in.
+    pub(super) namespace: Arc<str>,
     pub(super) digest: Digest,
     pub(super) pre: InstancePre<Attempt>,
     pub(super) handlers: handlers::GuestIndices,
@@ -207,6 +209,7 @@ pub(super) fn prepare(
     let subscribers = has(SUBSCRIBERS).then(|| subscribers::GuestIndices::new(&pre)).transpose();
     Ok(Prepared {
         name: package.name.clone(),
+        namespace: package.namespace.as_str().into(),
         digest: package.digest,
         handlers: handlers::GuestIndices::new(&pre).map_err(mismatch(EXPORT))?,
         publishers: publishers.map_err(mismatch(PUBLISHERS))?,

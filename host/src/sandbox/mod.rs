@@ -11,6 +11,8 @@
 //!      compile or map        Store + instance + call, dropped
 //! ```
 //!
+//! Guests compute on threads of their own, which take turns between namespaces: see `processors`.
+//!
 //! A [`HostFailure`] is never the step's fault; an [`AttemptError`] is never the host's.
 
 mod accept;
@@ -29,10 +31,12 @@ mod invoke;
 mod json;
 mod limits;
 mod output;
+mod processors;
 mod residency;
 mod source_maps;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turns;
 mod violations;
 
 pub use cache::CacheError;
@@ -58,6 +62,7 @@ use crate::grants::Granted;
 use crate::registry::Package;
 use attempt::Attempt;
 use cache::CompileCache;
+use processors::Processors;
 
 /// How the sandbox is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +91,9 @@ pub enum SandboxError {
         /// What failed.
         detail: String,
     },
+    /// The threads that guests compute on could not be started.
+    #[error("cannot start the threads that handlers compute on: {0}; raise the limit of threads (`ulimit -u`)")]
+    Threads(std::io::Error),
     /// The compile cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -100,6 +108,7 @@ struct Shared {
     linker: Linker<Attempt>,
     cache: CompileCache,
     facts: SandboxFacts,
+    processors: Processors,
 }
 
 impl Sandbox {
@@ -114,7 +123,8 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)
             .map_err(|error| SandboxError::Engine { slots: settings.max_concurrent, detail: format!("{error:#}") })?;
-        Ok(Self(Arc::new(Shared { engine, linker, cache, facts })))
+        let processors = Processors::start().map_err(SandboxError::Threads)?;
+        Ok(Self(Arc::new(Shared { engine, linker, cache, facts, processors })))
     }
 
     /// What the machine allowed.
@@ -137,7 +147,7 @@ impl Sandbox {
         let shared = Arc::clone(&self.0);
         let package = package.clone();
         let preparing = tokio::task::spawn_blocking(move || {
-            let Shared { engine, linker, cache, facts } = &*shared;
+            let Shared { engine, linker, cache, facts, .. } = &*shared;
             component::prepare(engine, linker, cache, &facts.fingerprint, &package, granted)
         });
         match preparing.await {
@@ -152,8 +162,9 @@ impl Sandbox {
     /// # Errors
     ///
     /// [`ComponentError`] when it cannot say, or says nonsense.
-    pub async fn describe(&self, prepared: &Prepared) -> Result<ComponentInfo, ComponentError> {
-        describe::describe(prepared, &self.clamped(Limits::default())).await
+    pub async fn describe(&self, prepared: &Arc<Prepared>) -> Result<ComponentInfo, ComponentError> {
+        let (component, limits) = (Arc::clone(prepared), self.clamped(Limits::default()));
+        self.compute(prepared, async move { describe::describe(&component, &limits).await }).await?
     }
 
     /// Runs one attempt. To stop it at once, drop the future.
@@ -162,9 +173,10 @@ impl Sandbox {
     ///
     /// [`HostFailure`] when the attempt could not be made for a reason of the host. How the attempt itself ended, well or
     /// badly, is in the report.
-    pub async fn invoke(&self, prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
-        let limits = self.clamped(invocation.limits);
-        invoke::handle(prepared, Invocation { limits, ..invocation }).await
+    pub async fn invoke(&self, prepared: &Arc<Prepared>, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
+        let component = Arc::clone(prepared);
+        let invocation = Invocation { limits: self.clamped(invocation.limits), ..invocation };
+        self.compute(prepared, async move { invoke::handle(&component, invocation).await }).await?
     }
 
     /// Asks a publisher of the component what an event says; `None` when it decides that there is none.
@@ -174,11 +186,12 @@ impl Sandbox {
     /// [`EventCallError`]; the step is as it was.
     pub async fn prepare_event(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         call: &EventCall,
         request: &PublishRequest,
     ) -> Result<Option<Publication>, EventCallError> {
-        events::prepare(prepared, &self.clamped_call(call), request).await
+        let (component, call, request) = (Arc::clone(prepared), self.clamped_call(call), request.clone());
+        self.compute(prepared, async move { events::prepare(&component, &call, &request).await }).await?
     }
 
     /// Tells a publisher that its event left, or why it did not.
@@ -188,13 +201,18 @@ impl Sandbox {
     /// [`EventCallError`]; the event is as it was.
     pub async fn published(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         call: &EventCall,
         request: &PublishRequest,
         publication: &Publication,
         failure: Option<&str>,
     ) -> Result<(), EventCallError> {
-        events::published(prepared, &self.clamped_call(call), request, publication, failure).await
+        let (component, call, request) = (Arc::clone(prepared), self.clamped_call(call), request.clone());
+        let (publication, failure) = (publication.clone(), failure.map(str::to_owned));
+        let told = async move {
+            events::published(&component, &call, &request, &publication, failure.as_deref()).await
+        };
+        self.compute(prepared, told).await?
     }
 
     /// Delivers an event to a subscriber of the component. `event` is the text of a JSON object, as
@@ -205,12 +223,22 @@ impl Sandbox {
     /// [`EventCallError`]; the subscriber did not take the event.
     pub async fn on_event(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         call: &EventCall,
         subscriber: &str,
         event: String,
     ) -> Result<(), EventCallError> {
-        events::on_event(prepared, &self.clamped_call(call), subscriber, event).await
+        let (component, call, subscriber) = (Arc::clone(prepared), self.clamped_call(call), subscriber.to_owned());
+        self.compute(prepared, async move { events::on_event(&component, &call, &subscriber, event).await }).await?
+    }
+
+    /// Runs a call into a component where guests compute, in the turns of its namespace.
+    async fn compute<T: Send + 'static>(
+        &self,
+        prepared: &Prepared,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, HostFailure> {
+        self.0.processors.run(&prepared.namespace, call).await
     }
 
     fn clamped_call(&self, call: &EventCall) -> EventCall {

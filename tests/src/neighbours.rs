@@ -120,8 +120,7 @@ impl Street {
         hostile: &[TemplateRow],
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
-        let tasks = hostile.iter().cycle().take(BACKLOG).map(|kind| task(kind, r#"{"lines": 20000}"#));
-        self.host.create_tasks(&tasks.collect::<anyhow::Result<Vec<_>>>()?).await?;
+        self.let_loose(hostile).await?;
         while self.hostile_in("in_progress").await?.is_empty() {
             tokio::time::sleep(PACE).await;
         }
@@ -139,8 +138,23 @@ impl Street {
         done
     }
 
+    /// Creates hostile steps, more than there are slots, and leaves them to themselves.
+    ///
+    /// # Errors
+    ///
+    /// The database refuses.
+    pub async fn let_loose(&self, hostile: &[TemplateRow]) -> anyhow::Result<()> {
+        let tasks = hostile.iter().cycle().take(BACKLOG).map(|kind| task(kind, r#"{"lines": 20000}"#));
+        self.host.create_tasks(&tasks.collect::<anyhow::Result<Vec<_>>>()?).await?;
+        Ok(())
+    }
+
     /// The tasks whose hostile step is in this state.
-    async fn hostile_in(&self, state: &str) -> anyhow::Result<Vec<Uuid>> {
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn hostile_in(&self, state: &str) -> anyhow::Result<Vec<Uuid>> {
         let tasks = sqlx::query_scalar(
             "select t.task_uuid from tasker.steps s join tasker.tasks t using (task_uuid)
             where t.namespace = 'hostile' and s.state::text = $1",
@@ -151,6 +165,8 @@ impl Street {
     /// Stops the host and drops its database.
     pub async fn close(self) {
         if let Some(host) = Arc::into_inner(self.host) {
+            // What still runs is put back instead of waited for.
+            host.aborter().cancel();
             host.drain().await;
         }
         self.database.drop().await;

@@ -49,6 +49,7 @@ pub use describe::{ComponentInfo, Sdk};
 pub use engine::{ResetStrategy, SandboxFacts};
 pub use events::{EventCall, EventCallError, Publication, PublishRequest};
 pub use failure::{AttemptError, Exceeded, HostFailure};
+pub(crate) use imports::log::TARGET as GUEST_LOG;
 pub use json::unstorable;
 pub use limits::{Limits, Usage};
 
@@ -209,9 +210,8 @@ impl Sandbox {
     ) -> Result<(), EventCallError> {
         let (component, call, request) = (Arc::clone(prepared), self.clamped_call(call), request.clone());
         let (publication, failure) = (publication.clone(), failure.map(str::to_owned));
-        let told = async move {
-            events::published(&component, &call, &request, &publication, failure.as_deref()).await
-        };
+        let told =
+            async move { events::published(&component, &call, &request, &publication, failure.as_deref()).await };
         self.compute(prepared, told).await?
     }
 

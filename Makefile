@@ -57,7 +57,7 @@ guests: handlers
 	$(call say,"building the components that the tests run")
 	@$(NPM) run --silent build:tests
 
-node_modules: package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json)
+node_modules: package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json tests/hostile/package.json tests/hostile/*/package.json)
 	$(call say,"installing npm packages (about half a minute)")
 	@$(NPM) ci
 	@touch node_modules
@@ -80,4 +80,4 @@ fmt: node_modules ## Format everything
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf target node_modules guest-ts/dist componentize/dist handlers/*/dist tests/guests/*/dist
+	rm -rf target node_modules guest-ts/dist componentize/dist handlers/*/dist tests/guests/*/dist tests/hostile/dist tests/hostile/*/dist

@@ -1,8 +1,10 @@
 /** From a package's sources to the three files of its component. */
 
 import { relative } from 'node:path';
+import { askedImports, asksEnvironment, importedNames } from './asked-imports.js';
 import { BuildError } from './build-error.js';
 import { type Bundle, bundle } from './bundle.js';
+import { checkHandlerLimits } from './check-handlers.js';
 import { checkTemplate } from './check-template.js';
 import { componentize, EngineError } from './engine.js';
 import { refuseUnicodeProperties } from './engine-limits.js';
@@ -15,7 +17,7 @@ import { type ProbeResult, probe } from './probe.js';
 import { type Report, withProgress } from './progress.js';
 import { findSources, listSources } from './sources.js';
 import { readTemplate } from './template.js';
-import type { Toolchain, World } from './toolchain.js';
+import type { Toolchain } from './toolchain.js';
 import { typeCheck } from './type-check.js';
 
 type Mode = Manifest['initialization'];
@@ -30,17 +32,22 @@ export async function buildAnew(
   const template = readTemplate(directory);
   const sources = findSources(directory, template.callables);
   const modules = [...sources.discover, ...Object.values(sources.table)].filter((module) => module.startsWith('.'));
-  const checked = typeCheck(directory, modules, toolchain);
+  const imports = askedImports(config.grants);
+  const environment = config.grants !== null && asksEnvironment(config.grants);
+  const checked = typeCheck(directory, modules, environment, toolchain);
 
   const bundleFrom = (entry: string): Promise<Bundle> =>
     bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
-  const full = await bundleFrom(snapshotEntry('full-handler'));
+  const full = await bundleFrom(snapshotEntry('full-handler', environment));
   refuseUnicodeProperties(full);
-  const found = await withProgress(report, `${name}: loading its modules`, () => probe(full));
+  const found = await withProgress(report, `${name}: loading its modules`, () =>
+    probe(full, importedNames(imports, toolchain.wit)),
+  );
   checkTemplate(template, found, sources);
+  checkHandlerLimits(config, found.handlers);
   const world = found.publishers.length + found.subscriptions.length > 0 ? 'full-handler' : 'handler';
   // A package without publishers and subscribers carries nothing of theirs.
-  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world));
+  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world, environment));
 
   const files = [...new Set([...checked, ...eager.inputs])].sort();
   const hash = inputHash(directory, listSources(directory), files, toolchain);
@@ -49,9 +56,8 @@ export async function buildAnew(
       config.initialization,
       found,
       eager,
-      () => bundleFrom(lazyEntry(world, found)),
-      world,
-      toolchain,
+      () => bundleFrom(lazyEntry(world, environment, found)),
+      (made) => componentize(made, world, toolchain, imports),
     ),
   );
   const manifest: Manifest = {
@@ -66,10 +72,12 @@ export async function buildAnew(
     sdk: { name: toolchain.sdk.name, version: toolchain.sdk.version },
     engine: { name: toolchain.engine.name, componentize_js: toolchain.engine.componentizeJs },
     world,
-    handlers: found.handlers.map(summary),
+    handlers: found.handlers.map((handler) => summary(handler, config)),
     publishers: [...found.publishers],
     subscriptions: [...found.subscriptions],
     settings: config.settings,
+    ...(config.limits && { limits: config.limits }),
+    ...(config.grants && { grants: config.grants }),
   };
   const recorded = files.map((file) => relative(directory, file));
   await writeOutput(paths, built.component, built.bundle.map, manifest, recorded);
@@ -87,12 +95,11 @@ async function componentizeInMode(
   { impurities }: ProbeResult,
   eager: Bundle,
   lazyBundle: () => Promise<Bundle>,
-  world: World,
-  toolchain: Toolchain,
+  make: (bundle: Bundle) => Promise<Buffer>,
 ): Promise<Built> {
   const lazily = async (reason: string): Promise<Built> => {
     const lazy = await lazyBundle();
-    return { component: await componentize(lazy, world, toolchain), bundle: lazy, mode: { mode: 'lazy', reason } };
+    return { component: await make(lazy), bundle: lazy, mode: { mode: 'lazy', reason } };
   };
   if (wanted === 'lazy') {
     return lazily('tasker.toml says so');
@@ -109,7 +116,7 @@ async function componentizeInMode(
   try {
     const reason = 'the module top level is pure';
     return {
-      component: await componentize(eager, world, toolchain),
+      component: await make(eager),
       bundle: eager,
       mode: { mode: 'snapshot', reason },
     };
@@ -121,6 +128,10 @@ async function componentizeInMode(
   }
 }
 
-function summary({ name, version, capabilities, methods }: HandlerDescriptor): Manifest['handlers'][number] {
-  return { name, version, capabilities, methods };
+function summary(
+  { name, version, capabilities, methods }: HandlerDescriptor,
+  { handlerLimits }: PackageConfig,
+): Manifest['handlers'][number] {
+  const limits = handlerLimits.find(({ callable }) => callable === name)?.limits ?? {};
+  return { name, version, capabilities, methods, ...(Object.keys(limits).length > 0 && { limits }) };
 }

@@ -3,7 +3,7 @@
 import { join, relative, resolve } from 'node:path';
 import * as esbuild from 'esbuild';
 import { BuildError } from './build-error.js';
-import { PACKAGE_MODULE } from './entry.js';
+import { ENVIRONMENT_MODULE, PACKAGE_MODULE } from './entry.js';
 import { SDK_IMPORT, type Toolchain } from './toolchain.js';
 
 export interface Bundle {
@@ -81,15 +81,22 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
   };
 }
 
-/** All names of the SDK, subpaths too, are one module: its index exports everything flat. */
+/** What the generated entry imports, in the SDK's `dist`. */
+const MODULES: Readonly<Record<string, string>> = {
+  '@tasker-wasm/guest/component': 'component/index.js',
+  [ENVIRONMENT_MODULE]: 'component/environment.js',
+};
+
+/** All other names of the SDK, subpaths too, are one module: its index exports everything flat. */
 function sdk(toolchain: Toolchain): esbuild.Plugin {
   const dist = join(toolchain.sdk.root, 'dist');
   return {
     name: 'tasker-sdk',
     setup(build) {
       build.onResolve({ filter: SDK_IMPORT }, ({ path }) => ({
-        path: join(dist, path === '@tasker-wasm/guest/component' ? 'component/index.js' : 'index.js'),
-        sideEffects: false,
+        path: join(dist, MODULES[path] ?? 'index.js'),
+        // The environment is imported for what it does.
+        sideEffects: path === ENVIRONMENT_MODULE,
       }));
     },
   };

@@ -5,10 +5,11 @@
  */
 
 import { fork } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ASKED_WORLD, askedWorld } from './asked-imports.js';
 import { BuildError } from './build-error.js';
 import type { Bundle } from './bundle.js';
 import type { Toolchain, World } from './toolchain.js';
@@ -19,17 +20,37 @@ const MAX_OUTPUT = 4000;
 /** The engine could not initialise the bundle. */
 export class EngineError extends BuildError {}
 
-export async function componentize(bundle: Bundle, world: World, toolchain: Toolchain): Promise<Buffer> {
+/** @param imports interfaces beyond those of the world */
+export async function componentize(
+  bundle: Bundle,
+  world: World,
+  toolchain: Toolchain,
+  imports: readonly string[] = [],
+): Promise<Buffer> {
   const directory = await mkdtemp(join(tmpdir(), 'tasker-componentize-'));
   try {
     const source = join(directory, bundle.fileName);
     const component = join(directory, 'component.wasm');
     await writeFile(source, bundle.code);
-    await runChild(directory, [source, toolchain.wit, world, component]);
+    const contract = imports.length > 0 ? await extended(directory, world, toolchain, imports) : [toolchain.wit, world];
+    await runChild(directory, [source, ...contract, component]);
     return await readFile(component);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** A copy of the WIT package with one world more: its directory, and the world's name. */
+async function extended(
+  directory: string,
+  world: World,
+  toolchain: Toolchain,
+  imports: readonly string[],
+): Promise<string[]> {
+  const wit = join(directory, 'wit');
+  await cp(toolchain.wit, wit, { recursive: true });
+  await writeFile(join(wit, `${ASKED_WORLD}.wit`), askedWorld(world, imports));
+  return [wit, ASKED_WORLD];
 }
 
 function runChild(directory: string, args: string[]): Promise<void> {

@@ -1,5 +1,7 @@
 /** The file beside a component that tells the host what it holds without running it. */
 
+import type { Asks } from './grants.js';
+import type { Limits } from './limits.js';
 import type { Initialization } from './package-config.js';
 import type { World } from './toolchain.js';
 
@@ -38,9 +40,12 @@ export interface Manifest {
   engine: { name: string; componentize_js: string };
   /** `full-handler` where there are publishers or subscriptions. */
   world: World;
-  handlers: Array<Omit<HandlerDescriptor, 'configSchema'>>;
+  handlers: Array<Omit<HandlerDescriptor, 'configSchema'> & { limits?: Limits }>;
   publishers: PublisherDescriptor[];
   subscriptions: Subscription[];
   /** What the `config` import shows the guest. */
   settings: Record<string, unknown>;
+  /** For every handler that has none of its own. */
+  limits?: Limits;
+  grants?: Asks;
 }

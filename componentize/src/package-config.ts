@@ -4,6 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { BuildError } from './build-error.js';
+import { type Asks, readGrants } from './grants.js';
+import { type HandlerLimits, type Limits, readHandlerLimits, readLimits } from './limits.js';
+import { Findings, isTable, show } from './toml-lines.js';
 
 export type Initialization = 'snapshot' | 'lazy';
 
@@ -15,6 +18,12 @@ export interface PackageConfig {
   settings: Record<string, unknown>;
   /** Null when the build is to find out. */
   initialization: Initialization | null;
+  /** For every handler; null where nothing is limited. */
+  limits: Limits | null;
+  /** For single handlers, which may turn out not to exist. */
+  handlerLimits: HandlerLimits[];
+  /** Null where nothing is asked. */
+  grants: Asks | null;
 }
 
 /** What a queue name may hold, and short enough for one: `worker_{namespace}_queue` has 47 characters at most. */
@@ -22,7 +31,7 @@ const NAMESPACE = /^[A-Za-z0-9_]{1,34}$/;
 /** A file name on every system. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
-const KNOWN_KEYS = ['name', 'namespace', 'settings', 'build'];
+const KNOWN_KEYS = ['name', 'namespace', 'settings', 'build', 'limits', 'handlers', 'grants'];
 
 export function readPackageConfig(directory: string): PackageConfig {
   const file = join(directory, 'tasker.toml');
@@ -38,51 +47,67 @@ export function readPackageConfig(directory: string): PackageConfig {
   }
   const source = readFileSync(file, 'utf8');
   const config = parse(source);
-  const findings: string[] = [];
-  const at = (key: string) => `tasker.toml:${lineOf(source, key)}`;
-
+  const findings = new Findings('tasker.toml', source);
   for (const key of Object.keys(config)) {
     if (!KNOWN_KEYS.includes(key)) {
-      findings.push(`${at(key)}: unknown key '${key}'; known are ${KNOWN_KEYS.join(', ')}`);
+      findings.add([key], `unknown key '${key}'; known are ${KNOWN_KEYS.join(', ')}`);
     }
   }
-  const { name, namespace, settings = {}, build = {} } = config;
+  const { name, namespace, settings = {} } = config;
   if (typeof name !== 'string' || !NAME.test(name)) {
-    findings.push(`${at('name')}: name must be lower-case letters, digits, '-' and '_', not ${show(name)}`);
+    findings.add(['name'], `name must be lower-case letters, digits, '-' and '_', not ${show(name)}`);
   }
   if (typeof namespace !== 'string' || !NAMESPACE.test(namespace)) {
-    findings.push(
-      `${at('namespace')}: namespace must be 1 to 34 letters, digits and '_' (it becomes part of a queue name), not ${show(namespace)}`,
+    findings.add(
+      ['namespace'],
+      `namespace must be 1 to 34 letters, digits and '_' (it becomes part of a queue name), not ${show(namespace)}`,
     );
   }
   if (!isTable(settings)) {
-    findings.push(`${at('settings')}: settings must be a table: [settings]`);
+    findings.add(['settings'], 'settings must be a table: [settings]');
   }
-  const initialization = isTable(build) ? build.initialization : undefined;
-  if (!isTable(build)) {
-    findings.push(`${at('build')}: build must be a table: [build]`);
-  } else {
-    for (const key of Object.keys(build)) {
-      if (key !== 'initialization') {
-        findings.push(`${at(key)}: unknown key 'build.${key}'; known is initialization`);
-      }
-    }
-    if (initialization !== undefined && initialization !== 'snapshot' && initialization !== 'lazy') {
-      findings.push(
-        `${at('initialization')}: build.initialization must be "snapshot" or "lazy", not ${show(initialization)}`,
-      );
-    }
-  }
-  if (findings.length > 0) {
-    throw new BuildError(`tasker.toml is not valid`, findings);
+  const read = {
+    initialization: readInitialization(config.build, findings),
+    limits: readLimits(config.limits, ['limits'], findings),
+    handlerLimits: readHandlerLimits(config.handlers, findings),
+    grants: readGrants(config.grants, findings),
+  };
+  if (findings.found.length > 0) {
+    throw new BuildError(`tasker.toml is not valid`, findings.found);
   }
   return {
     directory,
     name: name as string,
     namespace: namespace as string,
     settings: settings as Record<string, unknown>,
-    initialization: (initialization as Initialization | undefined) ?? null,
+    ...read,
   };
+}
+
+function readInitialization(build: unknown, findings: Findings): Initialization | null {
+  if (build === undefined) {
+    return null;
+  }
+  if (!isTable(build)) {
+    findings.add(['build'], 'build must be a table: [build]');
+    return null;
+  }
+  for (const key of Object.keys(build)) {
+    if (key !== 'initialization') {
+      findings.add(['build', key], `unknown key 'build.${key}'; known is initialization`);
+    }
+  }
+  const { initialization } = build;
+  if (initialization === 'snapshot' || initialization === 'lazy') {
+    return initialization;
+  }
+  if (initialization !== undefined) {
+    findings.add(
+      ['build', 'initialization'],
+      `build.initialization must be "snapshot" or "lazy", not ${show(initialization)}`,
+    );
+  }
+  return null;
 }
 
 function parse(source: string): Record<string, unknown> {
@@ -95,22 +120,4 @@ function parse(source: string): Record<string, unknown> {
     }
     throw error;
   }
-}
-
-/** The line a key or table stands on; the first where there is none. */
-function lineOf(source: string, key: string): number {
-  const lines = source.split('\n');
-  const index = lines.findIndex((line) => {
-    const start = line.trim();
-    return start.startsWith(`[${key}`) || start.split(/[\s=]/, 1)[0] === key;
-  });
-  return Math.max(index, 0) + 1;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'absent' : JSON.stringify(value);
 }

@@ -6,6 +6,14 @@ import type { HandlerDescriptor, PublisherDescriptor, Subscription } from './man
 import { componentGlobals, type Touch } from './probe-globals.js';
 import { hostModule } from './probe-host.js';
 
+/** What the thread is given. */
+export interface ProbeRequest {
+  fileName: string;
+  code: string;
+  /** What the modules export that the package's grants bring. */
+  imports: Record<string, string[]>;
+}
+
 export interface ProbeReport {
   handlers: HandlerDescriptor[];
   publishers: PublisherDescriptor[];
@@ -24,7 +32,7 @@ interface Exports {
 /** Traces beyond these add nothing to the message. */
 const MAX_TOUCHES = 20;
 
-const { fileName, code } = workerData as { fileName: string; code: string };
+const { fileName, code, imports } = workerData as ProbeRequest;
 const report: ProbeReport = { handlers: [], publishers: [], subscriptions: [], touches: [], error: null };
 let loading = true;
 
@@ -46,7 +54,7 @@ try {
   componentGlobals(context, touch);
   const module = new vm.SourceTextModule(code, { identifier: fileName, context });
   await module.link((specifier) => {
-    const host = hostModules.get(specifier) ?? hostModule(specifier, context, touch);
+    const host = hostModules.get(specifier) ?? hostModule(specifier, imports, context, touch);
     hostModules.set(specifier, host);
     return host;
   });

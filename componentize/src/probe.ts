@@ -8,7 +8,7 @@ import { BuildError } from './build-error.js';
 import type { Bundle } from './bundle.js';
 import type { Contents } from './entry.js';
 import { locateStack } from './locate.js';
-import type { ProbeReport } from './probe-worker.js';
+import type { ProbeReport, ProbeRequest } from './probe-worker.js';
 
 /** A module that takes longer to load would take as long in every step. */
 const TIMEOUT_MS = 20_000;
@@ -19,9 +19,12 @@ export interface ProbeResult extends Contents {
   impurities: string[];
 }
 
-/** @param bundle one of the world `full-handler` */
-export async function probe(bundle: Bundle): Promise<ProbeResult> {
-  const report = await run(bundle);
+/**
+ * @param bundle one of the world `full-handler`
+ * @param imports what the modules export that the package's grants bring
+ */
+export async function probe(bundle: Bundle, imports: Record<string, string[]> = {}): Promise<ProbeResult> {
+  const report = await run(bundle, imports);
   if (report.error !== null) {
     const place = locateStack(bundle, report.error.stack);
     throw new BuildError('the package fails when its modules load', [
@@ -36,10 +39,10 @@ export async function probe(bundle: Bundle): Promise<ProbeResult> {
   return { handlers, publishers, subscriptions, impurities: [...new Set(impurities)] };
 }
 
-function run(bundle: Bundle): Promise<ProbeReport> {
+function run(bundle: Bundle, imports: Record<string, string[]>): Promise<ProbeReport> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./probe-worker.js', import.meta.url), {
-      workerData: { fileName: bundle.fileName, code: bundle.code },
+      workerData: { fileName: bundle.fileName, code: bundle.code, imports } satisfies ProbeRequest,
       execArgv: ['--experimental-vm-modules', '--no-warnings'],
       env: {},
       stdout: true,

@@ -16,12 +16,22 @@ const DEFAULTS: ts.CompilerOptions = {
   strict: true,
 };
 
-/** Returns the files, outside TypeScript's own library, that the check has read. */
-export function typeCheck(directory: string, modules: readonly string[], toolchain: Toolchain): string[] {
+/**
+ * Returns the files, outside TypeScript's own library, that the check has read.
+ *
+ * @param environment whether there is a `process.env`
+ */
+export function typeCheck(
+  directory: string,
+  modules: readonly string[],
+  environment: boolean,
+  toolchain: Toolchain,
+): string[] {
+  const declared = ['host-imports', 'wasi-imports', ...(environment ? ['environment'] : [])];
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
-      join(toolchain.sdk.root, 'types', 'host-imports.d.ts'),
+      ...declared.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
     ],
     options: { ...compilerOptions(directory), ...forcedOptions(toolchain) },
   });
@@ -122,8 +132,12 @@ function importedNames(statement: ts.Statement): readonly (ts.ImportSpecifier | 
     : [];
 }
 
+const NO_PROCESS =
+  'Cannot find name \'process\'; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
+
 function render(diagnostic: ts.Diagnostic, directory: string): string {
-  const text = `${ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')} (TS${diagnostic.code})`;
+  const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');
+  const text = `${/^Cannot find name 'process'/.test(message) ? NO_PROCESS : message} (TS${diagnostic.code})`;
   return diagnostic.file === undefined
     ? text
     : `${location(diagnostic.file, diagnostic.start ?? 0, directory)}: ${text}`;

@@ -11,7 +11,7 @@ import { call, type Instance, instances, repository } from './support/component.
 /** A component that is not up to date is built first. */
 const BUILD_MS = 180_000;
 
-const hostile = join(repository, 'tests/guests/hostile');
+const hostile = join(repository, 'tests/hostile');
 const impure = join(repository, 'tests/guests/impure');
 const domainEvents = join(repository, 'handlers/domain-events');
 
@@ -52,10 +52,10 @@ describe('a component with a pure top level', () => {
         const { source, line: original } = originalPositionFor(map, { line: Number(line), column: Number(column) - 1 });
         return `${name} ${source}:${original}`;
       });
-      const code = readFileSync(join(hostile, 'src/index.ts'), 'utf8').split('\n');
+      const code = readFileSync(join(hostile, 'src/throwing.ts'), 'utf8').split('\n');
       const lineWith = (text: string) => code.findIndex((line) => line.includes(text)) + 1;
-      expect(sources).toContain(`explode src/index.ts:${lineWith('throw new ReactorError')}`);
-      expect(sources).toContain(`call src/index.ts:${lineWith("explode('boom')")}`);
+      expect(sources).toContain(`explode src/throwing.ts:${lineWith('throw new ReactorError')}`);
+      expect(sources).toContain(`call src/throwing.ts:${lineWith("explode('boom')")}`);
       expect(sources.at(-1)).toMatch(/@tasker-wasm\/guest\/src\/component\//);
     },
     BUILD_MS,

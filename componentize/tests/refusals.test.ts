@@ -39,6 +39,59 @@ const CASES: Record<string, Files> = {
   'tasker-toml-namespace-too-long': { 'tasker.toml': `name = "shop"\nnamespace = "${'n'.repeat(35)}"\n` },
   'tasker-toml-bad-initialization': { 'tasker.toml': `${TOML}[build]\ninitialization = "eager"\n` },
   'tasker-toml-not-tables': { 'tasker.toml': `${TOML}settings = 1\nbuild = "lazy"\n` },
+  'tasker-toml-bad-limits': {
+    'tasker.toml': `${TOML}
+[limits]
+fuel = 2_000_000_000
+memory = 64
+timeout_ms = 0
+log_lines = 0
+
+[handlers."Shop.Charge".limits]
+http_concurrent = 0
+memory_mb = 1.5
+
+[handlers.Shop.Refund]
+limits = { fuel = "much" }
+
+[settings]
+fuel = "not a limit"
+`,
+  },
+  'tasker-toml-bad-grants': {
+    'tasker.toml': `${TOML}
+[grants]
+http = [
+  { url = "https://*.example.com/v1", methods = ["GET"] },
+  { url = "https://2130706433" },
+  { url = "https://api.example.com", methods = ["get"] },
+  { url = "https://b.example.com", networks = ["10.0.0.0/8"] },
+  "https://c.example.com",
+  { methods = ["GET"] },
+]
+mounts = [{ path = "/data" }, { path = "/data/../etc" }, { path = "/data", access = "read-write" }, { path = "/x", access = "all" }]
+env = ["REGION", "no-name"]
+secrets = ["REGION"]
+client = "yes"
+sockets = true
+`,
+  },
+  'tasker-toml-grants-of-other-kinds': {
+    'tasker.toml': `${TOML}limits = 3\nhandlers = 4\n[grants]\nhttp = "https://a.example"\nenv = "REGION"\nmounts = ["/data"]\n`,
+  },
+  'tasker-toml-limits-an-unknown-handler': {
+    'tasker.toml': `${TOML}\n[handlers."Shop.Charge".limits]\nfuel = 1\n[handlers.Shop.limits]\nfuel = 1\n`,
+  },
+  'imports-what-is-not-asked': {
+    'src/index.ts': `import { getEnvironment } from 'wasi:cli/environment@0.2.12';\n${CHARGE}export const seen = () => getEnvironment();\n`,
+  },
+  'imports-what-nothing-grants': {
+    'tasker.toml': `${TOML}[grants]\nenv = ["REGION"]\n`,
+    'src/index.ts': `${CHARGE}export const seen = () => import('wasi:sockets/tcp@0.2.12');\n`,
+  },
+  'reads-the-environment-without-asking': {
+    'src/index.ts': `${CHARGE}export const region = () => process.env.REGION;\n`,
+  },
   'package-json-missing': { 'package.json': null },
   'tsconfig-not-valid': { 'tsconfig.json': '{ "compilerOptions": { "target": "ES1" } }' },
   'no-modules': { 'src/index.ts': null, 'src/README': 'soon' },

@@ -65,3 +65,15 @@ begin
     execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespace)) using p_messages;
 end
 $$;
+
+-- Hides the messages of one queue for this long from now.
+create function tasker.hide_messages(p_namespace text, p_messages bigint[], p_for interval) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+as $$
+begin
+    execute format(
+        'update pgmq.%I set vt = clock_timestamp() + $2 where msg_id = any ($1)', tasker.queue_table(p_namespace)
+    ) using p_messages, p_for;
+end
+$$;

@@ -89,10 +89,7 @@ begin
         order by given.namespace
     loop
         if v_batch.held is not null then
-            execute format(
-                'update pgmq.%I set vt = clock_timestamp() + interval ''1 second'' where msg_id = any ($1)',
-                tasker.queue_table(v_batch.namespace)
-            ) using v_batch.held;
+            perform tasker.hide_messages(v_batch.namespace, v_batch.held, '1 second');
         end if;
         if v_batch.done is not null then
             perform tasker.delete_messages(v_batch.namespace, v_batch.done);

@@ -18,9 +18,11 @@ begin
 end
 $$;
 
--- Opens the window of batches by what has ended, and answers the workers that may begin. `p_batches` names a batch once
--- for each worker that ended.
-create function tasker.release_workers(p_batches uuid[], p_failed_batches uuid[]) returns uuid[]
+-- Opens the window of batches as far as it goes, and answers the workers that may begin: each counts its place down.
+-- `p_batches` names a batch once for each worker that ended, `p_failed_batches` for each that failed; `p_reopened` are
+-- batches of which none ended.
+create function tasker.release_workers(p_batches uuid[], p_failed_batches uuid[], p_reopened uuid[] default '{}')
+returns uuid[]
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set jit = off
@@ -34,7 +36,11 @@ begin
     for v_batch in
         select b.*, ended.workers as ended
         from (
-            select batch_uuid, count(*)::integer as workers from unnest(p_batches) batch_uuid group by batch_uuid
+            select batch_uuid, sum(workers)::integer as workers
+            from (
+                select unnest(p_batches) as batch_uuid, 1 as workers union all select unnest(p_reopened), 0
+            ) each
+            group by batch_uuid
         ) ended
         join tasker.batches b on b.batch_uuid = ended.batch_uuid
         order by b.batch_uuid
@@ -44,7 +50,7 @@ begin
         v_batch.closed := v_batch.closed
             or v_batch.failure_strategy = 'fail_fast' and v_batch.batch_uuid = any (p_failed_batches);
         v_places := case when v_batch.closed then 0
-            else least(v_batch.parallelism - v_running, v_batch.workers - v_batch.released) end;
+            else greatest(0, least(v_batch.parallelism - v_running, v_batch.workers - v_batch.released)) end;
         update tasker.batches
         set running = v_running + v_places, released = v_batch.released + v_places, closed = v_batch.closed
         where batch_uuid = v_batch.batch_uuid;

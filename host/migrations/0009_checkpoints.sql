@@ -1,14 +1,15 @@
--- Stores the progress of a step that runs on: whole in its row, its place in the history. Answers false when the claim is
--- no longer current, and changes nothing then. The commit waits for the disk: what the guest does next relies on it.
+-- Stores the progress of a step that runs on: whole in its row, its place in the history. Answers the checkpoint as it is
+-- stored; null when the claim is no longer current, and changes nothing then. The commit waits for the disk: what the guest does next relies on it.
 create function tasker.save_checkpoint(
     p_step uuid, p_claim integer, p_cursor text, p_items_processed bigint, p_accumulated_results text
-) returns boolean
+) returns json
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_attempt integer;
+    v_stored json;
 begin
     update tasker.steps s
     set lapses = 0, updated_at = v_now, checkpoint = json_build_object(
@@ -16,13 +17,13 @@ begin
         'accumulated_results', p_accumulated_results::json
     )
     where s.step_uuid = p_step and s.state = 'in_progress' and s.claims = p_claim
-    returning s.attempts into v_attempt;
+    returning s.attempts, s.checkpoint into v_attempt, v_stored;
     if not found then
-        return false;
+        return null;
     end if;
     insert into tasker.checkpoints (step_uuid, items_processed, at, attempt, cursor)
     values (p_step, p_items_processed, v_now, v_attempt, p_cursor::json);
-    return true;
+    return v_stored;
 end
 $$;
 

@@ -76,10 +76,7 @@ begin
         group by namespace
         order by namespace
     loop
-        execute format(
-            'update pgmq.%I set vt = clock_timestamp() where msg_id = any ($1)',
-            tasker.queue_table(v_batch.namespace)
-        ) using v_batch.messages;
+        perform tasker.hide_messages(v_batch.namespace, v_batch.messages, '0 seconds');
     end loop;
     return coalesce(cardinality(v_released), 0);
 end

@@ -159,39 +159,6 @@ begin
 end
 $$;
 
--- Opens the windows of batches as far as they go, and answers the workers whose place has come: those count it down.
-create function tasker.open_batches(p_batches uuid[]) returns uuid[]
-language plpgsql
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
-as $$
-declare
-    v_batch record;
-    v_places integer;
-    v_released uuid[] := '{}';
-begin
-    for v_batch in
-        select b.* from tasker.batches b where b.batch_uuid = any (p_batches) order by b.batch_uuid for update
-    loop
-        v_places := case when v_batch.closed then 0
-            else greatest(0, least(v_batch.parallelism - v_batch.running, v_batch.workers - v_batch.released)) end;
-        continue when v_places = 0;
-        update tasker.batches set running = running + v_places, released = released + v_places
-        where batch_uuid = v_batch.batch_uuid;
-        v_released := v_released || array(
-            select s.step_uuid from tasker.steps s
-            where s.batch_uuid = v_batch.batch_uuid and s.batch_place >= v_batch.released
-                and s.batch_place < v_batch.released + v_places
-        );
-    end loop;
-    update tasker.steps s
-    set pending_parents = s.pending_parents - 1, updated_at = clock_timestamp(),
-        state = case when s.state = 'pending' and s.pending_parents = 1 then 'enqueued' else s.state end
-    where s.step_uuid = any (v_released);
-    return v_released;
-end
-$$;
-
 -- Makes failed steps of one task new: no attempt spent, no lease lapsed, their checkpoints kept. A worker takes a new
 -- place behind the last one of its batch, so that the batch's parallelism holds for it as well; a batch that its failure
 -- closed is opened. The task's row and the steps are locked.
@@ -248,7 +215,11 @@ begin
                 select from tasker.steps s where s.batch_uuid = b.batch_uuid and s.state = 'error'
             )
         where b.batch_uuid = any (v_batches);
-        v_released := tasker.open_batches(v_batches);
+        v_released := tasker.release_workers('{}', '{}', v_batches);
+        update tasker.steps s
+        set pending_parents = s.pending_parents - 1, updated_at = v_now,
+            state = case when s.state = 'pending' and s.pending_parents = 1 then 'enqueued' else s.state end
+        where s.step_uuid = any (v_released);
     end if;
 
     insert into tasker.transitions (task_uuid, step_uuid, at, from_state, to_state, reason, actor)

@@ -2,6 +2,9 @@
 //! reverse one. The command line is one user of it; a program that embeds the engine is another.
 
 pub mod by_hand;
+mod components;
+
+pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,17 +14,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::config::{Config, LimitPolicy};
 use crate::dispatch::{self, Cancellations, Components, Dispatch, Drained, Wake};
-use crate::events::{self, EventComponents, Events};
-use crate::grants::Granted;
+use crate::events::{self, Events};
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
-use crate::registry::{self, Package, RegistryError};
-use crate::sandbox::{ComponentError, Limits, Sandbox, SandboxError, SandboxSettings};
+use crate::registry::RegistryError;
+use crate::sandbox::{HttpSettings, Sandbox, SandboxError, SandboxSettings};
 use crate::store::managed::{self, ManagedError, ManagedServer};
 use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
-use crate::template::{self, LoadedTemplate};
+use crate::template::{self, LoadedTemplate, Template};
 
 /// Connections of a command that asks a few questions and ends.
 pub const FEW_CONNECTIONS: u32 = 2;
@@ -34,9 +36,6 @@ const BACKOFF_BASE: Duration = Duration::from_secs(1);
 
 /// Subscribers that run at once. They share the processors with the handlers, so they are few.
 const EVENT_SUBSCRIBERS: u32 = 4;
-
-/// Wall clock of one call of a publisher or subscriber. A step's result waits for its publishers.
-const EVENT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The database of the private server that hosts use.
 const DATABASE: &str = "tasker";
@@ -70,8 +69,8 @@ pub enum StartError {
     /// The engine can't be built on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// A template could not be written as JSON.
-    #[error("the template can't be stored: {0}")]
+    /// A template, or what a component asks for, could not be written as JSON.
+    #[error("a template or component can't be recorded: {0}")]
     Template(#[from] serde_json::Error),
     /// The component path can't be read.
     #[error(transparent)]
@@ -148,8 +147,9 @@ impl Host {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let sandbox = Sandbox::new(&sandbox_settings(config))?;
         tracing::info!(sandbox = %sandbox.facts(), "sandbox ready");
-        let loaded = load_components(&sandbox, &config.worker.component_path).await?;
-        let database = Database::open(config, config.common.database.pool.max_connections).await?;
+        let loaded = load_components(&sandbox, &config.worker).await?;
+        let opened = Database::open(config, config.common.database.pool.max_connections).await;
+        let database = opened.inspect_err(|_| loaded.report(&[]))?;
         tracing::info!(database = database.store.target(), "database ready");
         match Self::start_with(config, sandbox, loaded, &database).await {
             Ok((dispatch, wake, listener)) => {
@@ -170,7 +170,9 @@ impl Host {
         database: &Database,
     ) -> Result<(Dispatch, Wake, JoinHandle<()>), StartError> {
         let store = &database.store;
-        register_templates(store, &config.common.task_templates.search_paths, &loaded).await?;
+        loaded.report(&store.record_components(&loaded.found()?).await?);
+        register_templates(store, config, &loaded).await?;
+        create_event_queues(store, &loaded.components).await?;
         let Loaded { components, events, .. } = loaded;
         let wake = Wake::default();
         let events = Events::start(event_settings(config), sandbox.clone(), Arc::new(events));
@@ -267,8 +269,9 @@ pub async fn register_template(store: &Store, loaded: &LoadedTemplate) -> Result
 
 /// Registers every template below `folders`. One that is wrong is logged with all its problems and left out; one whose
 /// handlers no component here serves is registered, because another host may serve them.
-async fn register_templates(store: &Store, folders: &[PathBuf], loaded: &Loaded) -> Result<(), StartError> {
-    for folder in folders {
+async fn register_templates(store: &Store, config: &Config, loaded: &Loaded) -> Result<(), StartError> {
+    let limits = config.worker.limit_policy();
+    for folder in &config.common.task_templates.search_paths {
         let scan = template::scan(folder);
         for error in &scan.errors {
             tracing::error!("this template is left out:\n{error}");
@@ -286,6 +289,7 @@ async fn register_templates(store: &Store, folders: &[PathBuf], loaded: &Loaded)
                 registered => registered?,
             };
             let template = &template.template;
+            warn_of_lowered(&template.for_environment(&config.common.execution.environment), &limits);
             for step in &template.steps {
                 if let Err(missing) = loaded.components.table().find(&template.namespace_name, &step.handler.callable) {
                     tracing::warn!(template = template.name, step = step.name, "{missing}");
@@ -311,6 +315,27 @@ async fn register_templates(store: &Store, folders: &[PathBuf], loaded: &Loaded)
     Ok(())
 }
 
+/// Makes the queues of the namespaces whose handlers publish by themselves.
+async fn create_event_queues(store: &Store, components: &Components) -> Result<(), StoreError> {
+    for namespace in components.publishing_namespaces() {
+        match store.create_event_queues(namespace).await {
+            // A tenant's name stops nobody else's work; its handlers read why when they publish.
+            Err(error @ StoreError::EventNamespace { .. }) => tracing::error!(%error, "no durable events"),
+            created => created?,
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_lowered(template: &Template, policy: &LimitPolicy) {
+    for step in &template.steps {
+        for lowered in policy.lowered(&template.namespace_name, &step.all_limits()) {
+            let (template, step) = (&template.name, &step.name);
+            tracing::warn!(template, step, "a step's limit is above its namespace's ceiling: {lowered}");
+        }
+    }
+}
+
 /// The part of the configuration that the sandbox needs.
 pub fn sandbox_settings(config: &Config) -> SandboxSettings {
     SandboxSettings {
@@ -319,7 +344,18 @@ pub fn sandbox_settings(config: &Config) -> SandboxSettings {
         // while all slots are taken. A publisher takes the slot of the attempt it follows.
         max_concurrent: (config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
             .saturating_add(EVENT_SUBSCRIBERS + 1),
-        max_memory_bytes: memory_bytes(config),
+        max_memory_bytes: components::greatest_memory(&config.worker.limit_policy()),
+        http: http_settings(config),
+    }
+}
+
+fn http_settings(config: &Config) -> HttpSettings {
+    let http = &config.worker.http;
+    HttpSettings {
+        connect_timeout: http.connect_timeout,
+        response_timeout: http.response_timeout,
+        idle_timeout: http.idle_timeout,
+        ca_files: http.ca_files.clone(),
     }
 }
 
@@ -336,7 +372,7 @@ fn dispatch_settings(config: &Config) -> dispatch::Settings {
         poll_interval: config.common.queues.pgmq.poll_interval,
         sweep_interval: config.orchestration.sweep_interval,
         drain_timeout: config.orchestration.shutdown_timeout,
-        limits: limits(config),
+        limits: config.worker.limit_policy(),
         environment: config.common.execution.environment.clone(),
         max_lapses: config.orchestration.max_lapses.try_into().unwrap_or(i32::MAX),
         growth: growth_limits(config),
@@ -382,87 +418,8 @@ fn staleness(config: &Config) -> Option<dispatch::Staleness> {
 }
 
 fn event_settings(config: &Config) -> events::Settings {
-    let limits = limits(config);
     events::Settings {
-        limits: Limits { deadline: limits.deadline.min(EVENT_DEADLINE), ..limits },
         buffer: config.worker.mpsc_channels.in_process_events.broadcast_buffer_size,
         concurrency: EVENT_SUBSCRIBERS as usize,
     }
-}
-
-/// What one attempt may use.
-fn limits(config: &Config) -> Limits {
-    let sandbox = &config.worker.sandbox;
-    Limits {
-        fuel: sandbox.fuel,
-        memory_bytes: memory_bytes(config),
-        deadline: config.worker.mpsc_channels.handler_dispatch.handler_timeout,
-        result_bytes: sandbox.result_bytes,
-        log_lines: sandbox.log_lines,
-        log_bytes: sandbox.log_bytes,
-        checkpoint_bytes: sandbox.result_bytes,
-        ..Limits::default()
-    }
-}
-
-fn memory_bytes(config: &Config) -> usize {
-    (config.worker.sandbox.memory_mb as usize) << 20
-}
-
-/// Components that were found on a path, ready to be called.
-#[derive(Default)]
-pub struct Loaded {
-    /// The handlers and their code.
-    pub components: Components,
-    /// The publishers and subscribers and their code.
-    pub events: EventComponents,
-    /// How many components could not be loaded; each has been logged.
-    pub failed: usize,
-}
-
-/// Prepares every component on `path`. One that can't be used is logged and left out, so that one tenant's broken file
-/// does not stop the steps of the others.
-///
-/// # Errors
-///
-/// The path can't be read, or two components claim the same handler.
-pub async fn load_components(sandbox: &Sandbox, path: &[PathBuf]) -> Result<Loaded, StartError> {
-    let mut loaded = Loaded::default();
-    for package in registry::scan(path)? {
-        let package = Arc::new(package);
-        if let Err(error) = load(sandbox, &package, &mut loaded).await {
-            tracing::error!(component = %package.path.display(), %error, "this component is left out");
-            loaded.failed += 1;
-        }
-    }
-    Ok(loaded)
-}
-
-/// Why one component is left out.
-#[derive(Debug, thiserror::Error)]
-enum LoadError {
-    #[error(transparent)]
-    Component(#[from] ComponentError),
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-}
-
-async fn load(sandbox: &Sandbox, package: &Arc<Package>, loaded: &mut Loaded) -> Result<(), LoadError> {
-    let prepared = sandbox.prepare(package, Granted::default()).await?;
-    let described = sandbox.describe(&prepared).await?;
-    let handlers = described.handlers.len();
-    // A component serves with all it has or not at all.
-    loaded.events.table().check(package, &described.publishers)?;
-    loaded.components.add(package, described.handlers, Arc::clone(&prepared))?;
-    let (publishers, subscribers) = (described.publishers.len(), described.subscriptions.len());
-    loaded.events.add(package, described.publishers, described.subscriptions, prepared)?;
-    tracing::info!(
-        component = package.name,
-        namespace = package.namespace,
-        handlers,
-        publishers,
-        subscribers,
-        "component loaded"
-    );
-    Ok(())
 }

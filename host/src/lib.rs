@@ -2,12 +2,15 @@
 //! handler inside a WebAssembly component, in a store of its own that is thrown away afterwards.
 //!
 //! A step is **claim → execute → complete**. A module knows only what stands left of it in
-//! `document → grants → config → template → store → registry → sandbox → orchestration → events → dispatch → host → cli`. Only [`store`]
+//! `document â grants â config â template â store â registry â sandbox â orchestration â client â events â dispatch â
+//! host â doctor â cli`. Only [`store`]
 //! holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod dispatch;
+pub mod doctor;
 pub mod document;
 pub mod events;
 pub mod grants;

@@ -3,15 +3,19 @@
 //! Tests run in any order and in parallel. They share one private PostgreSQL server, which the first of them starts and
 //! the last one leaves, and each has a database of its own in it.
 
+mod attempts;
 mod database;
 mod neighbours;
+mod plain_server;
 mod process;
 mod server;
 mod steps;
 mod tasks;
 
+pub use attempts::{Guest, event, invocation};
 pub use database::TestDatabase;
 pub use neighbours::Street;
+pub use plain_server::PlainServer;
 pub use process::{HostProcess, Settings, run_cli, run_cli_with};
 pub use server::OwnServer;
 pub use steps::{error, result, step};
@@ -41,13 +45,13 @@ pub fn host_binary() -> PathBuf {
     path
 }
 
-/// The folder of a package, built: one below `handlers/` or `tests/guests/`.
+/// The folder of a package, built: one below `handlers/`, `tests/guests/` or `tests/`, such as `hostile` and `hostile/granted`.
 ///
 /// # Panics
 ///
 /// If its component has not been built.
 pub fn package(name: &str) -> PathBuf {
-    let found = ["handlers", "tests/guests"].map(|parent| workspace().join(parent).join(name));
+    let found = ["handlers", "tests/guests", "tests"].map(|parent| workspace().join(parent).join(name));
     let folder =
         found.into_iter().find(|folder| folder.exists()).unwrap_or_else(|| panic!("there is no package {name}"));
     assert!(folder.join("dist").exists(), "{} has not been built: run `make build` first", folder.display());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::value::RawValue;
+use tasker_wasm_host::config::limits::Limit;
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::{Host, register_template};
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
@@ -49,7 +50,7 @@ impl Street {
         config.worker.sandbox.cache_dir = workspace().join("target/test-cache/components");
         config.common.task_templates.search_paths = Vec::new();
         // The time is what ends those that never end by themselves.
-        config.worker.sandbox.fuel = 1_000_000_000_000;
+        config.worker.sandbox.limits.set(Limit::Fuel, Some(1_000_000_000_000));
         config.worker.mpsc_channels.handler_dispatch.handler_timeout = Duration::from_secs(1);
         change(&mut config);
         let host = Arc::new(Host::start(&config).await?);

@@ -8,7 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{TestDatabase, host_binary, package, workspace};
 
@@ -24,7 +25,7 @@ pub struct Settings<'a> {
 pub struct HostProcess {
     child: Child,
     log: mpsc::UnboundedReceiver<String>,
-    deaf: watch::Sender<bool>,
+    deaf: CancellationToken,
     seen: Vec<String>,
     _config: tempfile::TempDir,
 }
@@ -61,14 +62,15 @@ impl HostProcess {
         let mut child = command.spawn().expect("the host can be started");
         let (lines, log) = mpsc::unbounded_channel();
         let stderr = BufReader::new(child.stderr.take().expect("standard error is piped"));
-        let (deaf, mut deafened) = watch::channel(false);
+        let deaf = CancellationToken::new();
+        let deafened = deaf.clone();
         tokio::spawn(async move {
             let mut stderr = stderr.lines();
             loop {
                 tokio::select! {
                     biased;
                     // The pipe stays open, and fills.
-                    Ok(_) = deafened.wait_for(|deaf| *deaf) => std::future::pending().await,
+                    () = deafened.cancelled() => std::future::pending().await,
                     line = stderr.next_line() => match line {
                         Ok(Some(line)) => drop(lines.send(line)),
                         _ => return,
@@ -81,7 +83,7 @@ impl HostProcess {
 
     /// Leaves what it logs from now on unread.
     pub fn stop_reading(&self) {
-        self.deaf.send_replace(true);
+        self.deaf.cancel();
     }
 
     /// Whether the host has ended by itself or by a signal.

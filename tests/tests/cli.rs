@@ -253,3 +253,28 @@ async fn a_task_that_nobody_runs_becomes_a_dead_letter_that_somebody_resolves() 
     assert!(code == 1 && err.contains("is manually_resolved already"), "{err}");
     database.drop().await;
 }
+
+#[tokio::test]
+async fn doctor_says_of_each_part_whether_it_is_well_and_ends_with_1_if_one_is_not() {
+    let database = TestDatabase::create_empty().await;
+    let (code, out, _) = run_cli(Some(&database), &["doctor"]).await;
+    assert!(code == 1 && out.contains("UNWELL database") && out.contains("`db migrate`"), "{out}");
+    run_cli(Some(&database), &["db", "migrate"]).await;
+
+    let (_, out, _) = run_cli(Some(&database), &["doctor", "--json"]).await;
+    let checks: Value = serde_json::from_str(&out).unwrap();
+    let well =
+        |what: &str| checks.as_array().unwrap().iter().any(|check| check["what"] == what && check["well"] == true);
+    assert!(well("database") && well("sandbox"), "{out}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn doctor_attacks_the_sandbox_and_shows_how_each_attack_ended() {
+    let (code, out, err) = run_cli(None, &["doctor", "--sandbox"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    for row in ["held    computing  loops for ever", "held    network    sends a secret to another host", " 0 breaches"]
+    {
+        assert!(out.contains(row), "{out}");
+    }
+}

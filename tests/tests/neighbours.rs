@@ -1,5 +1,7 @@
 //! One tenant misbehaves in every slot it gets; the other, and the host, must hardly notice.
 
+#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
+
 use std::time::Duration;
 
 use tasker_wasm_host::store::TemplateRow;
@@ -79,7 +81,7 @@ async fn a_tenant_that_holds_every_slot_it_gets_does_not_keep_another_from_start
 async fn the_host_keeps_its_memory_whatever_attempts_do() {
     let _alone = ALONE.lock().await;
     let database = TestDatabase::create().await;
-    let config = "[worker.sandbox]\nfuel = 30_000_000\nmemory_mb = 32\n";
+    let config = "[worker.sandbox.limits]\nfuel = 30_000_000\nmemory_mb = 32\n";
     let host = HostProcess::start(&database, Settings { packages: &["hostile"], config }).await;
     misbehave(&database, 200).await;
     let before = host.anonymous_memory();

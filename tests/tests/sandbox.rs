@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tasker_wasm_host::grants::Granted;
+use tasker_wasm_host::grants::{Allowed, Asks, Granted, HttpAllowed, HttpAsk};
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{
-    AttemptError, AttemptReport, Failure, HandlerRef, Invocation, Limits, Prepared, Sandbox, SandboxSettings,
-    StepContext, StepOutcome,
+    AttemptError, AttemptReport, Failure, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox,
+    SandboxSettings, StepContext, StepOutcome,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -32,10 +34,11 @@ async fn guests() -> &'static Guests {
                 cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-cache"),
                 max_concurrent: 32,
                 max_memory_bytes: 256 << 20,
+                http: HttpSettings::default(),
             };
             let sandbox = Sandbox::new(&settings).unwrap();
             let linear = sandbox.prepare(&package("handlers/linear"), Granted::default()).await.unwrap();
-            let hostile = sandbox.prepare(&package("tests/guests/hostile"), Granted::default()).await.unwrap();
+            let hostile = sandbox.prepare(&package("tests/hostile"), Granted::default()).await.unwrap();
             Guests { sandbox, linear, hostile }
         })
         .await
@@ -87,7 +90,14 @@ fn invocation(callable: &str, event: String) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation { context, limits: Limits::default(), cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits: Limits::default(),
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 async fn hostile(handler: &str, limits: Limits) -> AttemptReport {
@@ -228,7 +238,7 @@ async fn a_thrown_error_comes_back_with_lines_of_the_source() {
     let failure = failure("throw_error").await;
 
     assert!(failure.message.contains("boom") && failure.retryable, "{failure:?}");
-    assert!(failure.backtrace.iter().any(|frame| frame.starts_with("explode (src/index.ts:")), "{failure:?}");
+    assert!(failure.backtrace.iter().any(|frame| frame.starts_with("explode (src/throwing.ts:")), "{failure:?}");
     assert!(failure.backtrace.iter().all(|frame| !frame.contains("initializer.js")), "{failure:?}");
 }
 
@@ -313,7 +323,84 @@ async fn a_guest_sees_its_settings_its_time_and_the_wish_to_stop() {
 async fn outbound_http_is_refused_and_the_failure_says_so() {
     let failure = failure("fetch").await;
 
-    assert!(failure.message.contains("outbound HTTP to 127.0.0.1:1 is not granted"), "{failure:?}");
+    assert!(failure.message.contains("outbound HTTP GET http://127.0.0.1:1/ is not granted"), "{failure:?}");
+}
+
+/// The hostile package with a grant of this URL on this machine, fetching `target`.
+async fn fetch(url: &str, target: &str, limits: Limits) -> AttemptReport {
+    let url: tasker_wasm_host::grants::UrlPattern = url.parse().unwrap();
+    let asks = Asks { http: vec![HttpAsk { url: url.clone(), methods: Vec::new() }], ..Asks::default() };
+    let loopback = vec!["127.0.0.0/8".parse().unwrap()];
+    let allowed =
+        Allowed { http: vec![HttpAllowed { url, methods: Vec::new(), networks: loopback }], ..Allowed::default() };
+    let granted = Granted::intersection(&asks, &allowed);
+    let guests = guests().await;
+    let hostile = guests.sandbox.prepare(&package("tests/hostile"), granted).await.unwrap();
+    let input = event(json!({"url": target}), json!({}));
+    let invocation = Invocation { limits, ..invocation("hostile.fetch", input) };
+    guests.sandbox.invoke(&hostile, invocation).await.unwrap()
+}
+
+/// A server that answers this to its first connection, and what it then learns from that: whether the client closed it.
+async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<(TcpStream, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let read = stream.read(&mut request).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        (stream, String::from_utf8_lossy(&request[..read]).into_owned())
+    });
+    (url, served)
+}
+
+#[tokio::test]
+async fn a_granted_request_of_a_typescript_handler_is_answered() {
+    let (url, served) = server("HTTP/1.1 418 I'm a teapot\r\ncontent-length: 0\r\n\r\n").await;
+
+    let report = fetch(&url, &url, Limits::default()).await;
+
+    assert!(report.usage.host_calls >= 1, "{:?}", report.usage);
+    assert_eq!(result(report)["status"], 418);
+    assert!(served.await.unwrap().1.starts_with("GET / HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn the_cause_of_a_failed_request_is_in_the_steps_failure() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}/");
+    for (target, expected) in [
+        (url.as_str(), "Connection refused"),
+        ("http://169.254.169.254/latest?x=y", "GET http://169.254.169.254/latest is not granted"),
+    ] {
+        match fetch(&url, target, Limits::default()).await.outcome {
+            Ok(StepOutcome::Failure(failure)) => assert!(failure.message.contains(expected), "{failure:?}"),
+            other => panic!("the handler should have said that it failed: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_limit_on_requests_ends_the_attempt() {
+    let limits = Limits { http_requests: 0, ..Limits::default() };
+
+    let error = fetch("http://127.0.0.1:1", "http://127.0.0.1:1/", limits).await.outcome.unwrap_err();
+
+    assert_eq!((error.error_type(), error.retryable()), ("http_requests_exceeded", false));
+}
+
+#[tokio::test]
+async fn an_attempt_that_ends_while_it_waits_for_a_server_leaves_no_connection() {
+    let (url, served) = server("").await;
+    let limits = Limits { deadline: Duration::from_millis(800), ..Limits::default() };
+
+    let error = fetch(&url, &url, limits).await.outcome.unwrap_err();
+
+    assert_eq!(error.error_type(), "timeout");
+    let (mut stream, _) = served.await.unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(2), stream.read(&mut [0; 16])).await;
+    assert!(matches!(end, Ok(Ok(0) | Err(_))), "the connection is still open");
 }
 
 #[tokio::test]

@@ -26,6 +26,9 @@ export const saveCheckpoint = (progress) => {
 };
 export const get = () => undefined;
 export const entries = () => [['greeting', '"hello"']];
+export const getEnvironment = () => [['REGION', 'eu']];
+export const getArguments = () => [];
+export const initialCwd = () => undefined;
 `;
 
 export interface Instance {
@@ -49,7 +52,10 @@ export async function instances(wasm: string): Promise<() => Promise<Instance>> 
   const root = mkdtempSync(join(cache, 'component-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   // jco's types say a record; it takes `from=to`.
-  const map = ['log', 'execution', 'config'].map((name) => `tasker:handler/${name}@0.1.0=./host.js`) as never;
+  const map = [
+    ...['log', 'execution', 'config'].map((name) => `tasker:handler/${name}@0.1.0=./host.js`),
+    'wasi:cli/environment@0.2.12=./host.js',
+  ] as never;
   const { files } = await transpile(readFileSync(wasm), {
     name: 'component',
     map,

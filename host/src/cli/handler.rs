@@ -1,4 +1,4 @@
-//! `handler`: what the components on the component path carry. Needs no database.
+//! `handler`: what the components on the component path carry, and what they may have. Needs no database.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, output};
+use crate::config::Worker;
+use crate::config::limits::Limit;
+use crate::grants::ShownGrants;
 use crate::host::{self, Loaded};
 use crate::registry::{Handler, HandlerTable, Package};
 use crate::sandbox::Sandbox;
@@ -14,7 +17,7 @@ use crate::sandbox::Sandbox;
 pub(super) enum HandlerCommand {
     /// List the handlers
     List(Path),
-    /// Show one handler and the component it comes from
+    /// Show one handler, its limits and grants, and the component it comes from
     Inspect(InspectArgs),
 }
 
@@ -46,6 +49,51 @@ struct Shown<'a> {
     component: &'a Package,
 }
 
+/// A handler, and what it may have under this host's settings.
+#[derive(Serialize)]
+struct Inspected<'a> {
+    #[serde(flatten)]
+    handler: Shown<'a>,
+    limits: Vec<ShownLimit>,
+    grants: ShownGrants<'a>,
+}
+
+/// A limit of a step whose template says nothing of it.
+#[derive(Serialize)]
+struct ShownLimit {
+    limit: &'static str,
+    value: u64,
+    /// What the author asks for; the ceiling may be lower.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<u64>,
+}
+
+impl<'a> Inspected<'a> {
+    fn of(handler: &'a Handler, worker: &Worker) -> Self {
+        let asked = handler.limits();
+        let effective = worker.limit_policy().effective(handler.namespace(), &asked);
+        let limit = |(limit, value): (Limit, u64)| ShownLimit { limit: limit.name(), value, asked: asked.get(limit) };
+        // What is served has been granted.
+        let granted = host::grant(&handler.package, worker).unwrap_or_default();
+        Self {
+            handler: Shown::from(handler),
+            limits: effective.iter().map(limit).collect(),
+            grants: ShownGrants::new(&handler.package.asks, &granted),
+        }
+    }
+}
+
+impl std::fmt::Display for ShownLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:<19} {:>13}", self.limit, self.value)?;
+        match self.asked {
+            Some(asked) if asked > self.value => write!(f, "  lowered to the ceiling, {asked} asked for"),
+            Some(_) => f.write_str("  asked for"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl<'a> From<&'a Handler> for Shown<'a> {
     fn from(handler: &'a Handler) -> Self {
         Self {
@@ -62,22 +110,24 @@ impl<'a> From<&'a Handler> for Shown<'a> {
 impl HandlerCommand {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         match self {
-            Self::List(path) => list(global, &load(global, path).await?),
+            Self::List(path) => list(global, &load(global, path).await?.0),
             Self::Inspect(args) => {
-                let loaded = load(global, args.path).await?;
-                inspect(global, &loaded, &args.callable, args.namespace.as_deref())
+                let (loaded, worker) = load(global, args.path).await?;
+                inspect(global, &loaded, &worker, &args.callable, args.namespace.as_deref())
             }
         }
     }
 }
 
-async fn load(global: &Global, path: Path) -> Result<Loaded, Failure> {
+async fn load(global: &Global, path: Path) -> Result<(Loaded, Worker), Failure> {
     let mut config = global.config()?;
     if !path.components.is_empty() {
         config.worker.component_path = path.components;
     }
     let sandbox = Sandbox::new(&host::sandbox_settings(&config)).map_err(Failure::cannot_start)?;
-    host::load_components(&sandbox, &config.worker.component_path).await.map_err(Failure::cannot_start)
+    let loaded = host::load_components(&sandbox, &config.worker).await.map_err(Failure::cannot_start)?;
+    loaded.report(&[]);
+    Ok((loaded, config.worker))
 }
 
 /// Ends with 1 when a component could not be loaded: the list is not whole then.
@@ -96,17 +146,24 @@ fn list(global: &Global, loaded: &Loaded) -> Result<Exit, Failure> {
             eprintln!("no handler was found on the component path");
         }
     }
-    Ok(if loaded.failed == 0 { Exit::Done } else { Exit::NotWell })
+    Ok(if loaded.left_out.is_empty() { Exit::Done } else { Exit::NotWell })
 }
 
-fn inspect(global: &Global, loaded: &Loaded, callable: &str, namespace: Option<&str>) -> Result<Exit, Failure> {
+fn inspect(
+    global: &Global,
+    loaded: &Loaded,
+    worker: &Worker,
+    callable: &str,
+    namespace: Option<&str>,
+) -> Result<Exit, Failure> {
     let table = loaded.components.table();
     let found = matching(table, callable, namespace)?;
+    let found: Vec<_> = found.into_iter().map(|handler| Inspected::of(handler, worker)).collect();
     if global.json {
         output::json(&found)?;
         return Ok(Exit::Done);
     }
-    for handler in &found {
+    for Inspected { handler, limits, grants } in &found {
         let component = handler.component;
         println!("{}  {}", handler.callable, handler.version);
         println!("  namespace       {}", handler.namespace);
@@ -119,16 +176,30 @@ fn inspect(global: &Global, loaded: &Loaded, callable: &str, namespace: Option<&
             println!("  engine          {}, componentize-js {}", manifest.engine.name, manifest.engine.componentize_js);
             println!("  initialization  {}: {}", manifest.initialization.mode, manifest.initialization.reason);
         }
+        under("limits", limits.iter().map(ToString::to_string));
+        under("grants", grants.to_string().lines().map(str::to_owned));
     }
     Ok(Exit::Done)
 }
 
-fn matching<'a>(table: &'a HandlerTable, callable: &str, namespace: Option<&str>) -> Result<Vec<Shown<'a>>, Failure> {
+/// Lines under one word, or `none`.
+fn under(word: &str, lines: impl Iterator<Item = String>) {
+    let mut word = word;
+    for line in lines {
+        println!("  {word:<15} {line}");
+        word = "";
+    }
+    if !word.is_empty() {
+        println!("  {word:<15} none");
+    }
+}
+
+fn matching<'a>(table: &'a HandlerTable, callable: &str, namespace: Option<&str>) -> Result<Vec<&'a Handler>, Failure> {
     if let Some(namespace) = namespace {
-        return Ok(vec![Shown::from(&**table.find(namespace, callable).map_err(Failure::not_well)?)]);
+        return Ok(vec![table.find(namespace, callable).map_err(Failure::not_well)?]);
     }
     let found: Vec<_> =
-        table.iter().filter(|handler| handler.callable() == callable).map(|handler| Shown::from(&**handler)).collect();
+        table.iter().map(|handler| &**handler).filter(|handler| handler.callable() == callable).collect();
     if found.is_empty() {
         return Err(Failure::not_well(anyhow::anyhow!(
             "no component on the path serves {callable:?}; `handler list` shows what they serve"

@@ -5,6 +5,7 @@ mod completion;
 mod db;
 mod dead_letter;
 mod demo;
+mod doctor;
 mod event;
 mod handler;
 mod input;
@@ -71,6 +72,8 @@ enum Command {
     /// Look at the handlers inside components
     #[command(subcommand)]
     Handler(handler::HandlerCommand),
+    /// Say whether this installation is well, and whether its sandbox holds
+    Doctor(doctor::DoctorArgs),
     /// Bring the database schema up to date
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -142,6 +145,7 @@ impl Command {
             Self::DeadLetter(command) => command.execute(global).await,
             Self::Event(command) => command.execute(global).await,
             Self::Handler(command) => command.execute(global).await,
+            Self::Doctor(args) => args.execute(global).await,
             Self::Db(command) => command.execute(global).await,
             Self::Completion(args) => args.execute(),
         }

@@ -21,6 +21,7 @@ pub(super) struct RunArgs {
 impl RunArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         let mut config = global.config()?;
+        raise_file_limit();
         if !self.components.is_empty() {
             config.worker.component_path = self.components;
         }
@@ -56,5 +57,17 @@ impl RunArgs {
         };
         tracing::info!(put_back = drained.put_back, "stopped");
         Ok(Exit::Done)
+    }
+}
+
+/// Every attempt may have dozens of files and connections open, and shells start programs with a soft limit of 1,024, made
+/// for programs that `select`. Where it cannot be raised, it stays.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::debug!(soft, hard, %error, "the limit of open files stays");
     }
 }

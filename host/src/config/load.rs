@@ -10,7 +10,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Config, Environment, layers, legacy, shape, substitute,
+    Config, Environment, layers, legacy, namespaces, shape, substitute,
     variables::{self, Variables},
 };
 use crate::document::{self, Node, Place, Problem, Report, Value, toml};
@@ -111,6 +111,7 @@ impl Loading<'_> {
     /// what is known of the layer already.
     fn lay(&mut self, tree: Node, mut report: Report) {
         shape::CONFIG.check(&tree, "", &mut report);
+        namespaces::check(&tree, &mut report);
         report.sort();
         self.report.append(report);
         match &mut self.tree {
@@ -119,7 +120,13 @@ impl Loading<'_> {
         }
     }
 
-    fn finish(self, environment: Environment) -> Result<Loaded, ConfigError> {
+    fn finish(mut self, environment: Environment) -> Result<Loaded, ConfigError> {
+        if let Some(tree) = &self.tree {
+            let mut report = Report::default();
+            namespaces::check_names(tree, &mut report);
+            report.sort();
+            self.report.append(report);
+        }
         let Report { errors, warnings } = self.report;
         if !errors.is_empty() {
             return Err(ConfigError { problems: errors });

@@ -10,14 +10,17 @@
 //!
 //! Names are Tasker's where the host has the same thing, so a file written for it can be used: what it says beyond that
 //! is ignored with a warning, for a misspelt setting must not pass for a set one. A wrong value is an error that names
-//! its layer, line and key. Values taken from the environment are in no message, and a database URL never shows its
-//! password.
+//! its layer, line and key. Values taken from the environment are in no message, and neither is a secret or the password
+//! of a database URL.
 
 mod database_url;
 mod layers;
 mod legacy;
+pub mod limits;
 mod load;
 mod model;
+mod namespaces;
+mod policy;
 mod shape;
 mod substitute;
 #[cfg(test)]
@@ -28,7 +31,8 @@ pub use database_url::DatabaseUrl;
 pub use load::{ConfigError, LoadOptions, Loaded};
 pub use model::{
     Backoff, BatchProcessing, Common, Config, Database, DecisionPoints, Dlq, Environment, Execution, HandlerDispatch,
-    InProcessEvents, MpscChannels, Orchestration, Pgmq, Pool, Queues, Retention, Sandbox, StalenessDetection,
-    TaskTemplates, Thresholds, Worker,
+    Http, InProcessEvents, MpscChannels, Namespace, Orchestration, Pgmq, Pool, Queues, Retention, Sandbox,
+    StalenessDetection, TaskTemplates, Thresholds, Worker,
 };
+pub use policy::{ALL_NAMESPACES, LimitPolicy};
 pub use variables::VARIABLES;

@@ -1,10 +1,11 @@
 //! The settings as data. `config/tasker/base/*.toml` says of each what it is for and why it is what it is.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
-use super::DatabaseUrl;
+use super::{DatabaseUrl, limits::LimitSet};
+use crate::grants::Allowed;
 
 /// Every setting of the host.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -228,6 +229,11 @@ pub struct Worker {
     pub mpsc_channels: MpscChannels,
     /// `worker.sandbox`.
     pub sandbox: Sandbox,
+    /// `worker.http`.
+    pub http: Http,
+    /// `worker.namespaces`, by name; `*` is all of them.
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Namespace>,
 }
 
 /// `worker.mpsc_channels`.
@@ -262,21 +268,42 @@ pub struct InProcessEvents {
     pub broadcast_buffer_size: usize,
 }
 
-/// `worker.sandbox`: what one attempt may use.
+/// `worker.sandbox`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Sandbox {
-    /// WebAssembly operations, roughly.
-    pub fuel: u64,
-    /// Linear memory in MiB.
-    pub memory_mb: u32,
-    /// Bytes of a result.
-    pub result_bytes: usize,
-    /// Log records.
-    pub log_lines: u32,
-    /// Bytes of all log records.
-    pub log_bytes: usize,
+    /// What an attempt may use that nobody asked more for, without the time, which is
+    /// [`HandlerDispatch::handler_timeout`]; see [`Worker::limit_policy`].
+    pub limits: LimitSet,
+    /// What no attempt gets more than.
+    pub max_limits: LimitSet,
     /// Folder of compiled components.
     pub cache_dir: PathBuf,
+}
+
+/// `worker.http`: how handlers' requests leave the host.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Http {
+    /// Time to resolve a name and to connect, TLS included.
+    #[serde(rename = "connect_timeout_ms", deserialize_with = "millis")]
+    pub connect_timeout: Duration,
+    /// Time from a request to the head of its response.
+    #[serde(rename = "response_timeout_ms", deserialize_with = "millis")]
+    pub response_timeout: Duration,
+    /// Longest time in which nothing of a response arrives.
+    #[serde(rename = "idle_timeout_ms", deserialize_with = "millis")]
+    pub idle_timeout: Duration,
+    /// PEM files of certificates that are trusted beside those of the system.
+    pub ca_files: Vec<PathBuf>,
+}
+
+/// `worker.namespaces.<name>`: what differs for one tenant.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Namespace {
+    /// Ceilings that go before the general ones.
+    pub max_limits: LimitSet,
+    /// What its packages may reach if they ask for it.
+    pub grants: Allowed,
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -2,17 +2,17 @@
 //!
 //! Nothing is required: a layer says only what it changes, and the base says everything.
 
-use super::DatabaseUrl;
+use super::{DatabaseUrl, limits::LIMITS};
 use crate::document::{
     Field,
-    Shape::{self, Boolean, Integer, List, Number, Table, Text},
+    Shape::{self, Boolean, Closed, Integer, List, Number, Table, TableOf, Text},
     TextRule,
 };
+use crate::grants::ALLOWED;
 
 const HOUR_SECONDS: i64 = 60 * 60;
 const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 const DAY_MINUTES: i64 = 24 * 60;
-const MIB: i64 = 1024 * 1024;
 
 const PATH: Shape = Text(TextRule::length(1, 4096));
 
@@ -130,17 +130,25 @@ const WORKER: Shape = Table(&[
     Field::optional(
         "sandbox",
         Table(&[
-            Field::optional("fuel", Integer(1, i64::MAX)),
-            // Linear memories of 32 bits end at 4 GiB.
-            Field::optional("memory_mb", Integer(1, 4096)),
-            // A PostgreSQL value ends at 1 GiB, and JSON of 256 MiB.
-            Field::optional("result_bytes", Integer(2, 256 * MIB)),
-            Field::optional("log_lines", Integer(0, 1_000_000)),
-            Field::optional("log_bytes", Integer(0, 1024 * MIB)),
+            Field::optional("limits", LIMITS),
+            Field::optional("max_limits", LIMITS),
             Field::optional("cache_dir", PATH),
         ]),
     ),
+    Field::optional(
+        "http",
+        Table(&[
+            Field::optional("connect_timeout_ms", Integer(1, HOUR_SECONDS * 1000)),
+            Field::optional("response_timeout_ms", Integer(1, 7 * DAY_SECONDS * 1000)),
+            Field::optional("idle_timeout_ms", Integer(0, HOUR_SECONDS * 1000)),
+            Field::optional("ca_files", List(&PATH)),
+        ]),
+    ),
+    Field::optional("namespaces", TableOf(&NAMESPACE)),
 ]);
+
+/// The host's own, like the grants in it, so no key of it can be Tasker's.
+const NAMESPACE: Shape = Closed(&[Field::optional("max_limits", LIMITS), Field::optional("grants", ALLOWED)]);
 
 const DATABASE_URL: TextRule = TextRule {
     secret: true,

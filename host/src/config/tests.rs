@@ -17,6 +17,67 @@ fn load(path: Option<&Path>, set: &[(&str, &str)]) -> Result<Loaded, ConfigError
     Config::load(&LoadOptions { path: path.map(Path::to_owned), variables: variables(set) })
 }
 
+#[test]
+fn limits_and_grants_of_a_namespace_are_its_own_over_those_of_all() {
+    let seen = golden::assert_each(Path::new(FILES).join("valid"), "toml", "txt", |name, _| {
+        let set = [("CA_DIR", "/etc/ca"), ("DATA_DIR", "/srv/data"), ("STRIPE_KEY", "geheim")];
+        let loaded = load(Some(&Path::new(FILES).join("valid").join(name)), &set);
+        let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        let worker = &loaded.config.worker;
+        let policy = worker.limit_policy();
+        let greatest = policy.greatest(limits::Limit::MemoryMb);
+        let mut said = format!("{:#?}\ngreatest memory_mb {greatest:?}\n", worker.http);
+        for namespace in ["shop", "bakery"] {
+            let effective = policy.effective(namespace, &limits::LimitSet::default());
+            let greedy = limits::Limit::ALL
+                .into_iter()
+                .fold(limits::LimitSet::default(), |set, limit| set.with(limit, limit.bounds().1));
+            let most = policy.effective(namespace, &greedy);
+            let grants = worker.allowed(namespace);
+            said +=
+                &format!("{namespace} gets {effective:#?}\n{namespace} at most {most:#?}\n{namespace} {grants:#?}\n");
+        }
+        assert!(!format!("{:?}{said}", loaded.config).contains("geheim"), "{said}");
+        assert_eq!(worker.allowed("shop").secrets["STRIPE_KEY"].value.expose(), "geheim");
+        said
+    });
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn the_readme_names_every_limit_with_its_default_and_its_ceiling() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, section) = readme.split_once("## Limits and grants").unwrap();
+    let policy = load(None, &[]).unwrap().config.worker.limit_policy();
+    let greedy = limits::Limit::ALL
+        .into_iter()
+        .fold(limits::LimitSet::default(), |set, limit| set.with(limit, limit.bounds().1));
+    let (defaults, most) = (policy.effective("shop", &limits::LimitSet::default()), policy.effective("shop", &greedy));
+    for limit in limits::Limit::ALL {
+        let names = |line: &&str| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{limit}`")));
+        let row = section.lines().find(names).unwrap();
+        for value in [defaults.get(limit).unwrap(), most.get(limit).unwrap()] {
+            let shown = if limit.name().ends_with("_bytes") { bytes(value) } else { with_commas(value) };
+            assert!(
+                row.contains(&format!("{shown} |")) || row.contains(&format!("{shown},")),
+                "{limit} {shown}: {row}"
+            );
+        }
+    }
+}
+
+fn bytes(value: u64) -> String {
+    let unit = [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(shift, _)| value >> shift > 0).unwrap();
+    format!("{} {}", value >> unit.0, unit.1)
+}
+
+fn with_commas(value: u64) -> String {
+    let digits = value.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
+    groups.collect::<Vec<_>>().join(",")
+}
+
 fn said_of(folder: &str, name: &str, said: String) -> String {
     said.replace(&format!("{FILES}/{folder}/{name}"), name) + "\n"
 }
@@ -26,7 +87,11 @@ fn every_bad_file_is_refused_with_all_that_is_wrong() {
     let seen = golden::assert_each(Path::new(FILES).join("invalid"), "toml", "err", |name, _| {
         match load(Some(&Path::new(FILES).join("invalid").join(name)), &[]) {
             Ok(_) => panic!("{name} is accepted"),
-            Err(error) => said_of("invalid", name, error.to_string()),
+            Err(error) => {
+                let said = error.to_string();
+                assert!(!said.contains("geheim") && !said.contains("4711"), "{name} shows a secret: {said}");
+                said_of("invalid", name, said)
+            }
         }
     });
     assert!(seen >= 10, "{seen} bad files");
@@ -182,9 +247,12 @@ fn substitution_takes_the_variable_or_the_default_and_hides_what_it_took() {
     assert_eq!(load(Some(&file), &[]).unwrap().config.worker.worker_id, "none-of-nowhere");
     let set = [("TASKER_INSTANCE_ID", "7"), ("TASKER_ENV", "test")];
     assert_eq!(load(Some(&file), &set).unwrap().config.worker.worker_id, "7-of-test");
-    write("[worker.sandbox]\nfuel = \"${TASKER_INSTANCE_ID}\"\n");
+    write("[worker.sandbox.limits]\nfuel = \"${TASKER_INSTANCE_ID}\"\n");
     let error = load(Some(&file), &[("TASKER_INSTANCE_ID", "geheim")]).unwrap_err().to_string();
-    assert!(error.contains("`worker.sandbox.fuel` is the value taken from the environment; expected"), "{error}");
+    assert!(
+        error.contains("`worker.sandbox.limits.fuel` is the value taken from the environment; expected"),
+        "{error}"
+    );
     assert!(!error.contains("geheim"), "{error}");
 }
 

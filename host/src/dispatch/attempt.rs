@@ -13,10 +13,11 @@ use super::complete::{Ended, Finished};
 use super::growth;
 use super::in_flight::Signals;
 use super::templates::TemplateStep;
+use crate::client::Caller;
 use crate::events::Outbox;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
-use crate::sandbox::{AttemptError, AttemptReport, CheckpointSink, Invocation, Limits, Prepared, StepOutcome, Usage};
+use crate::sandbox::{AttemptError, AttemptReport, CheckpointSink, Invocation, Prepared, StepOutcome, Usage};
 use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 
 /// Pause before a checkpoint is stored again while the database is away.
@@ -72,29 +73,32 @@ async fn run(
     signals: &Signals,
 ) -> Result<Option<AttemptReport>, String> {
     let mut usage = Usage::default();
+    let callable = &template_step.definition.handler.callable;
+    let client = prepared.granted().client.then(|| {
+        let (namespace, correlation_id) = (step.lease.namespace.clone(), step.correlation_id);
+        shared.client.handle(Caller { namespace, callable: callable.clone(), correlation_id })
+    });
     loop {
         let invocation = Invocation {
             context: event::context(step, template_step.definition, template_step.event_part)
                 .map_err(|error| format!("its event can't be written: {error}"))?,
-            limits: Limits {
-                deadline: template_step.definition.timeout().unwrap_or(shared.settings.limits.deadline),
-                ..shared.settings.limits.clone()
-            },
+            limits: template_step.limits.clone(),
             cancellation: signals.wind_down.clone(),
             checkpoints: Some(sink(&shared.store, &step.lease)),
+            client: client.clone(),
+            // Made anew for each call: a message shows the checkpoint that the step has by then.
+            events: (prepared.granted().events)
+                .then(|| shared.events.direct(&shared.store, step, template_step.declarations, callable)),
         };
         let mut report = shared.sandbox.invoke(prepared, invocation).await.map_err(|failure| failure.to_string())?;
         usage += report.usage;
         match &report.outcome {
             Ok(StepOutcome::Checkpoint(progress)) if checkpoint::advances(step.checkpoint.as_deref(), progress) => {
                 let saved = shared.store.save_checkpoint(&step.lease, progress).await;
-                if !saved.map_err(|error| format!("its checkpoint can't be stored: {error}"))? {
+                step.checkpoint = saved.map_err(|error| format!("its checkpoint can't be stored: {error}"))?;
+                if step.checkpoint.is_none() {
                     return Ok(None);
                 }
-                step.checkpoint = Some(
-                    checkpoint::stored(progress)
-                        .map_err(|error| format!("its checkpoint can't be written: {error}"))?,
-                );
             }
             _ => {
                 report.usage = usage;
@@ -116,8 +120,8 @@ fn sink(store: &Store, lease: &Lease) -> CheckpointSink {
         async move {
             loop {
                 match store.save_checkpoint(&lease, &progress).await {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {
+                    Ok(Some(_)) => return Ok(()),
+                    Ok(None) => {
                         return Err("the step is no longer this attempt's: stop, what it brings is refused".to_owned());
                     }
                     Err(error) if error.is_transient() => {

@@ -41,10 +41,12 @@ pub use components::Components;
 pub use sweep::{Retention, Staleness};
 pub use wake::Wake;
 
+use crate::client::Client;
+use crate::config::LimitPolicy;
 use crate::events::Events;
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::store::{Store, TaskChange};
 use due::DueTimer;
 use in_flight::InFlight;
@@ -76,8 +78,8 @@ pub struct Settings {
     pub sweep_interval: Duration,
     /// How long a drain waits for running steps before it puts them back.
     pub drain_timeout: Duration,
-    /// Limits of an attempt; a step's own timeout replaces the deadline.
-    pub limits: Limits,
+    /// Limits of attempts: defaults, and ceilings by namespace.
+    pub limits: LimitPolicy,
     /// What applies where a template leaves its backoff open.
     pub backoff: BackoffDefaults,
     /// The environment whose overrides of a template apply.
@@ -97,8 +99,9 @@ struct Shared {
     settings: Settings,
     store: Store,
     sandbox: Sandbox,
-    components: Components,
+    components: Arc<Components>,
     events: Events,
+    client: Client,
     templates: Templates,
     in_flight: InFlight,
     due: DueTimer,
@@ -154,12 +157,21 @@ impl Dispatch {
     ) -> Self {
         let (claimed_tx, claimed_rx) = mpsc::channel(settings.dispatch_buffer.max(1));
         let (finished_tx, finished_rx) = mpsc::channel(settings.completion_buffer.max(1));
+        let components = Arc::new(components);
+        let neighbours = Neighbours::default();
+        let client = Client::new(store.clone(), &settings.environment, {
+            let (wake, neighbours) = (wake.clone(), neighbours.clone());
+            move || {
+                wake.wake();
+                neighbours.tell();
+            }
+        });
         let shared = Arc::new(Shared {
             slots: Arc::new(Slots::new(settings.max_concurrent.max(1), settings.max_share, wake.clone())),
-            templates: Templates::new(store.clone(), settings.environment.clone()),
+            templates: Templates::new(store.clone(), &settings, components.clone()),
             in_flight: InFlight::default(),
             due: DueTimer::default(),
-            neighbours: Neighbours::default(),
+            neighbours,
             draining: CancellationToken::new(),
             aborting: CancellationToken::new(),
             finished: CancellationToken::new(),
@@ -169,6 +181,7 @@ impl Dispatch {
             sandbox,
             components,
             events,
+            client,
             wake,
         });
         let mut stages = JoinSet::new();

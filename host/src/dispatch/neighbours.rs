@@ -15,8 +15,8 @@ use super::Shared;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks for the other hosts to be told.
-#[derive(Default)]
-pub(super) struct Neighbours(Notify);
+#[derive(Clone, Default)]
+pub(super) struct Neighbours(Arc<Notify>);
 
 impl Neighbours {
     pub(super) fn tell(&self) {

@@ -1,4 +1,5 @@
-//! Template rows by identifier, as they are in this host's environment. Rows are immutable, so one that was read once is
+//! Template rows by identifier, as they are in this host's environment, with the limits of each step. Rows are immutable, and so
+//! are this host's components and settings, so one that was read once is
 //! valid for ever; a step of a template that another host registered is found by reading it then.
 
 use std::collections::HashMap;
@@ -7,8 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::Settings;
+use super::components::Components;
+use crate::config::LimitPolicy;
 use crate::events::Declarations;
 use crate::orchestration::event;
+use crate::sandbox::Limits;
 use crate::store::{Store, StoreError};
 use crate::template::{Schema, SchemaError, StepDefinition, Template};
 
@@ -39,6 +44,7 @@ struct PreparedStep {
     event_part: Box<RawValue>,
     result_schema: Option<Schema>,
     declarations: Declarations,
+    limits: Limits,
 }
 
 /// One step of a template.
@@ -49,15 +55,18 @@ pub(super) struct TemplateStep<'t> {
     pub(super) result_schema: Option<&'t Schema>,
     /// The events it announces.
     pub(super) declarations: &'t Declarations,
+    /// What one attempt of it may use.
+    pub(super) limits: &'t Limits,
 }
 
 impl KnownTemplate {
-    fn new(uuid: Uuid, template: Template) -> Result<Self, TemplateError> {
+    fn new(uuid: Uuid, template: Template, limits: impl Fn(&StepDefinition) -> Limits) -> Result<Self, TemplateError> {
         let prepare = |(place, step): (usize, &StepDefinition)| {
             let schema = step.result_schema.as_ref().map(Schema::compile).transpose();
             let result_schema = schema.map_err(|error| TemplateError::Schema { step: step.name.clone(), error })?;
             let (event_part, declarations) = (event::definition(step)?, Declarations::of(step)?);
-            Ok((step.name.clone(), PreparedStep { place, event_part, result_schema, declarations }))
+            let limits = limits(step);
+            Ok((step.name.clone(), PreparedStep { place, event_part, result_schema, declarations, limits }))
         };
         let prepared = template.steps.iter().enumerate().map(prepare).collect::<Result<_, TemplateError>>()?;
         Ok(Self { template, uuid, prepared })
@@ -71,6 +80,7 @@ impl KnownTemplate {
             event_part: &prepared.event_part,
             result_schema: prepared.result_schema.as_ref(),
             declarations: &prepared.declarations,
+            limits: &prepared.limits,
         })
     }
 }
@@ -78,12 +88,15 @@ impl KnownTemplate {
 pub(super) struct Templates {
     store: Store,
     environment: String,
+    limits: LimitPolicy,
+    components: Arc<Components>,
     known: RwLock<HashMap<Uuid, Arc<KnownTemplate>>>,
 }
 
 impl Templates {
-    pub(super) fn new(store: Store, environment: String) -> Self {
-        Self { store, environment, known: RwLock::default() }
+    pub(super) fn new(store: Store, settings: &Settings, components: Arc<Components>) -> Self {
+        let (environment, limits) = (settings.environment.clone(), settings.limits.clone());
+        Self { store, environment, limits, components, known: RwLock::default() }
     }
 
     /// A template.
@@ -98,7 +111,15 @@ impl Templates {
     async fn read(&self, uuid: Uuid) -> Result<Arc<KnownTemplate>, TemplateError> {
         let row = self.store.template(uuid).await?.ok_or(TemplateError::Missing(uuid))?;
         let template: Template = serde_json::from_str(row.configuration.get())?;
-        let known = Arc::new(KnownTemplate::new(uuid, template.for_environment(&self.environment))?);
+        let template = template.for_environment(&self.environment);
+        let namespace = template.namespace_name.clone();
+        // A step whose handler is not here does not run here.
+        let limits = |step: &StepDefinition| {
+            let handler = self.components.table().find(&namespace, &step.handler.callable);
+            let asked = step.all_limits().or(&handler.map(|handler| handler.limits()).unwrap_or_default());
+            Limits::from(&self.limits.effective(&namespace, &asked))
+        };
+        let known = Arc::new(KnownTemplate::new(uuid, template, limits)?);
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(uuid, known.clone());
         Ok(known)
     }

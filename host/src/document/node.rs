@@ -149,6 +149,28 @@ impl Node {
         }
     }
 
+    /// A tree of data whose every value stands at the same place.
+    pub fn from_json(json: &serde_json::Value, at: &Place) -> Self {
+        let value = match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(boolean) => Value::Boolean(*boolean),
+            serde_json::Value::Number(number) => Value::Number(number.clone()),
+            serde_json::Value::String(text) => Value::Text(text.clone()),
+            serde_json::Value::Array(items) => {
+                Value::List(items.iter().map(|item| Self::from_json(item, at)).collect())
+            }
+            serde_json::Value::Object(entries) => {
+                let entry = |(key, json): (&String, _)| Entry {
+                    key: key.clone(),
+                    at: at.clone(),
+                    node: Self::from_json(json, at),
+                };
+                Value::Table(entries.iter().map(entry).collect())
+            }
+        };
+        Self::new(value, at.clone())
+    }
+
     /// What a message says was found: the kind, and the value unless it is hidden or long.
     pub fn describe(&self) -> String {
         const SHOWN_CHARS: usize = 60;

@@ -25,8 +25,10 @@ pub enum Shape {
     List(&'static Shape),
     /// A table with free keys and equal values.
     TableOf(&'static Shape),
-    /// A table with these keys.
+    /// A table with these keys; others are passed over with a warning.
     Table(&'static [Field]),
+    /// A table with these keys; others are wrong. For tables whose keys decide over what is allowed.
+    Closed(&'static [Field]),
 }
 
 /// What a text must be.
@@ -111,12 +113,20 @@ impl Shape {
     /// Settles the keys of `node`; `path` names it in messages and is empty at the root.
     pub fn prune(&self, node: &mut Node, path: &str, report: &mut Report) {
         match (self, &mut node.value) {
-            (Shape::Table(fields), Value::Table(entries)) => {
+            (Shape::Table(fields) | Shape::Closed(fields), Value::Table(entries)) => {
                 for mut entry in std::mem::take(entries) {
                     let Some(field) = fields.iter().find(|field| field.is(&entry.key)) else {
                         let hint = did_you_mean(&entry.key, fields.iter().map(|field| field.name));
                         let place = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
-                        report.warn(&entry.at, format!("unknown key `{}`{place} is ignored{hint}", entry.key));
+                        let unknown = format!("unknown key `{}`{place}", entry.key);
+                        match self {
+                            Shape::Closed(_) if hint.is_empty() => {
+                                let known = quoted(fields.iter().map(|field| field.name));
+                                report.error(&entry.at, format!("{unknown}; expected {known}"));
+                            }
+                            Shape::Closed(_) => report.error(&entry.at, format!("{unknown}{hint}")),
+                            _ => report.warn(&entry.at, format!("{unknown} is ignored{hint}")),
+                        }
                         continue;
                     };
                     if let Some(first) = entries.iter().find(|kept| kept.key == field.name) {
@@ -156,6 +166,8 @@ impl Shape {
     pub fn check(&self, node: &Node, path: &str, report: &mut Report) {
         match (self, &node.value) {
             (Shape::Any, _) | (Shape::Boolean, Value::Boolean(_)) => {}
+            // What should have come from the environment and did not has been reported.
+            (_, Value::Null) if node.hidden => {}
             (Shape::Text(rule), Value::Text(text)) if rule.accepts(text) => {}
             (Shape::Integer(min, max), Value::Number(_))
                 if node.integer().is_some_and(|n| (*min..=*max).contains(&n)) => {}
@@ -171,7 +183,7 @@ impl Shape {
                     shape.check(&entry.node, &join(path, &entry.key), report);
                 }
             }
-            (Shape::Table(fields), Value::Table(entries)) => {
+            (Shape::Table(fields) | Shape::Closed(fields), Value::Table(entries)) => {
                 for field in *fields {
                     match entries.iter().find(|entry| entry.key == field.name) {
                         Some(entry) => field.shape.check(&entry.node, &join(path, field.name), report),
@@ -189,10 +201,8 @@ impl Shape {
 
     fn complaint(&self, node: &Node, path: &str) -> String {
         let subject = if path.is_empty() { "the document".to_owned() } else { format!("`{path}`") };
-        let found = match self {
-            Shape::Text(TextRule { secret: true, .. }) if node.text().is_some() => "not right".to_owned(),
-            _ => node.describe(),
-        };
+        let scalar = matches!(node.value, Value::Boolean(_) | Value::Number(_) | Value::Text(_));
+        let found = if scalar && self.holds_secret() { "not right".to_owned() } else { node.describe() };
         let hint = match (self, &node.value) {
             (Shape::Text(_) | Shape::OneOf(_), Value::Number(_) | Value::Boolean(_)) => "; put it in quotes".to_owned(),
             (Shape::Integer(..) | Shape::Number(..), Value::Text(text))
@@ -206,6 +216,16 @@ impl Shape {
         format!("{subject} is {found}; expected {}{hint}", self.describe())
     }
 
+    /// Whether what is written here, or was meant for a place below, may be a secret.
+    fn holds_secret(&self) -> bool {
+        match self {
+            Shape::Text(rule) => rule.secret,
+            Shape::List(shape) | Shape::TableOf(shape) => shape.holds_secret(),
+            Shape::Table(fields) | Shape::Closed(fields) => fields.iter().any(|field| field.shape.holds_secret()),
+            _ => false,
+        }
+    }
+
     fn describe(&self) -> String {
         match self {
             Shape::Any => "a value".to_owned(),
@@ -215,11 +235,11 @@ impl Shape {
             Shape::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Shape::Number(min, max) => format!("a number from {min} to {max}"),
             Shape::OneOf(words) => format!("one of {}", quoted(words.iter().copied())),
-            Shape::List(Shape::Table(_)) => "a list of tables".to_owned(),
+            Shape::List(Shape::Table(_) | Shape::Closed(_)) => "a list of tables".to_owned(),
             Shape::List(Shape::Text(_)) => "a list of texts".to_owned(),
             Shape::List(_) => "a list".to_owned(),
             Shape::TableOf(_) => "a table".to_owned(),
-            Shape::Table(fields) => {
+            Shape::Table(fields) | Shape::Closed(fields) => {
                 match quoted(fields.iter().filter(|field| field.required).map(|field| field.name)) {
                     names if names.is_empty() => "a table".to_owned(),
                     names => format!("a table with {names}"),

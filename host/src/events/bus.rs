@@ -55,7 +55,6 @@ pub(super) struct Bus {
 struct Delivering {
     sandbox: Sandbox,
     components: Arc<EventComponents>,
-    limits: Limits,
     counters: Arc<Counters>,
     slots: Arc<Semaphore>,
     draining: CancellationToken,
@@ -69,7 +68,6 @@ impl Bus {
         let delivering = Delivering {
             sandbox,
             components,
-            limits: settings.limits.clone(),
             counters: Arc::clone(&counters),
             slots: Arc::new(Semaphore::new(settings.concurrency.max(1))),
             draining: draining.clone(),
@@ -204,7 +202,7 @@ impl Delivering {
     /// Starts every subscriber whose patterns cover the event, as slots become free.
     async fn deliver(&self, event: &Arc<DomainEvent>, running: &mut JoinSet<()>) {
         let mut text = None;
-        for (subscriber, prepared) in self.components.subscribers(&event.metadata.namespace) {
+        for (subscriber, bound) in self.components.subscribers(&event.metadata.namespace) {
             let subscription = &subscriber.subscription;
             if !subscription.patterns.iter().any(|pattern| covers(pattern, &event.event_name)) {
                 continue;
@@ -217,8 +215,8 @@ impl Delivering {
             let Some(text) = text.clone() else { return };
             let delivery = OneDelivery {
                 sandbox: self.sandbox.clone(),
-                prepared: Arc::clone(prepared),
-                call: self.call(event),
+                prepared: Arc::clone(&bound.prepared),
+                call: call(event, bound.limits.clone()),
                 subscriber: subscription.subscriber.clone(),
                 event: Arc::clone(event),
                 counters: Arc::clone(&self.counters),
@@ -243,14 +241,14 @@ impl Delivering {
             drop(slot);
         });
     }
+}
 
-    fn call(&self, event: &DomainEvent) -> EventCall {
-        EventCall {
-            task_uuid: event.metadata.task_uuid,
-            step_uuid: event.metadata.step_uuid,
-            correlation_id: event.metadata.correlation_id,
-            limits: self.limits.clone(),
-        }
+fn call(event: &DomainEvent, limits: Limits) -> EventCall {
+    EventCall {
+        task_uuid: event.metadata.task_uuid,
+        step_uuid: event.metadata.step_uuid,
+        correlation_id: event.metadata.correlation_id,
+        limits,
     }
 }
 

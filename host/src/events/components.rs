@@ -1,10 +1,11 @@
 //! The publishers and subscribers this host can run: the registry's table, each bound to its prepared component.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::registry::{Digest, EventTable, Package, PublisherDescriptor, RegistryError, Subscriber, Subscription};
-use crate::sandbox::Prepared;
+use crate::registry::{EventTable, Package, PublisherDescriptor, RegistryError, Subscriber, Subscription};
+use crate::sandbox::{Limits, Prepared};
 use crate::template::StepDefinition;
 
 /// The publisher that sends what the step brought. No component need carry it.
@@ -14,11 +15,19 @@ pub(super) const DEFAULT: &str = "default";
 #[derive(Default)]
 pub struct EventComponents {
     table: EventTable,
-    prepared: HashMap<Digest, Arc<Prepared>>,
+    /// By the package's file, not its digest: two tenants may have the same component, each with grants of its own.
+    bound: HashMap<PathBuf, Bound>,
+}
+
+/// A component, and what one call of its publishers and subscribers may use.
+pub(super) struct Bound {
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) limits: Limits,
 }
 
 impl EventComponents {
-    /// Adds what a component carries besides handlers; nothing when one of its publishers is already taken.
+    /// Adds what a component carries besides handlers; nothing when one of its publishers is already taken. `limits` are
+    /// those of one call. Their deadline should be short: publishers run before the step's result is committed.
     ///
     /// # Errors
     ///
@@ -29,9 +38,10 @@ impl EventComponents {
         publishers: Vec<PublisherDescriptor>,
         subscriptions: Vec<Subscription>,
         prepared: Arc<Prepared>,
+        limits: Limits,
     ) -> Result<(), RegistryError> {
         self.table.add(package, publishers, subscriptions)?;
-        self.prepared.insert(package.digest, prepared);
+        self.bound.insert(package.path.clone(), Bound { prepared, limits });
         Ok(())
     }
 
@@ -47,15 +57,15 @@ impl EventComponents {
     }
 
     /// The publisher of that name in a namespace, and whether it wants to hear how its events fared.
-    pub(super) fn publisher(&self, namespace: &str, name: &str) -> Option<(&Arc<Prepared>, bool)> {
+    pub(super) fn publisher(&self, namespace: &str, name: &str) -> Option<(&Bound, bool)> {
         let publisher = self.table.publisher(namespace, name)?;
-        Some((&self.prepared[&publisher.package.digest], publisher.descriptor.reports))
+        Some((&self.bound[&publisher.package.path], publisher.descriptor.reports))
     }
 
     /// The subscribers of a namespace.
-    pub(super) fn subscribers(&self, namespace: &str) -> impl Iterator<Item = (&Subscriber, &Arc<Prepared>)> {
+    pub(super) fn subscribers(&self, namespace: &str) -> impl Iterator<Item = (&Subscriber, &Bound)> {
         let subscribers = self.table.subscribers(namespace).iter();
-        subscribers.map(|subscriber| (subscriber, &self.prepared[&subscriber.package.digest]))
+        subscribers.map(|subscriber| (subscriber, &self.bound[&subscriber.package.path]))
     }
 }
 

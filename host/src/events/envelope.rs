@@ -24,7 +24,8 @@ pub struct DomainEvent {
     pub payload: Box<RawValue>,
     /// Where it comes from.
     pub metadata: EventMetadata,
-    /// How the attempt ended, a JSON object: `success`, `status`, `result`, `metadata`, and `error` of a failure.
+    /// How the attempt ended, a JSON object: `success`, `status`, `result`, `metadata`, and `error` of a failure. `null` when it
+    /// was published while the attempt ran.
     pub execution_result: Box<RawValue>,
 }
 
@@ -41,9 +42,10 @@ pub struct EventMetadata {
     pub namespace: String,
     /// Correlation of the task.
     pub correlation_id: Uuid,
-    /// When the attempt had ended and the event was made.
+    /// When the event was made: once the attempt had ended, or while it ran.
     pub fired_at: DateTime<Utc>,
-    /// The publisher; `default` when the step's result speaks for itself.
+    /// The publisher; `default` when the step's result speaks for itself, `handler:` and its callable when a handler
+    /// published by itself.
     pub fired_by: String,
     /// What the publisher added, a JSON object.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,14 +82,15 @@ struct Message<'a> {
 #[derive(Serialize)]
 struct MessagePayload<'a> {
     task_sequence_step: &'a RawValue,
-    execution_result: &'a StepExecutionResult,
+    execution_result: Option<&'a StepExecutionResult>,
     payload: &'a RawValue,
 }
 
 /// What every message of a step carries.
 pub(super) struct Step<'a> {
     pub(super) event: &'a RawValue,
-    pub(super) result: &'a StepExecutionResult,
+    /// How it ended; none while it runs.
+    pub(super) result: Option<&'a StepExecutionResult>,
 }
 
 /// An event as a queue holds it.

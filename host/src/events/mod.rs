@@ -1,6 +1,6 @@
 //! Domain events: what a workflow tells the rest of a business about its steps.
 //!
-//! Handlers do not publish. A template declares events, and when an attempt has ended, each declaration whose condition
+//! Handlers do not publish, but for those that were granted it and do so at once ([`Events::direct`]). A template declares events, and when an attempt has ended, each declaration whose condition
 //! fits becomes an event:
 //!
 //! ```text
@@ -20,6 +20,7 @@ mod bus;
 mod components;
 mod condition;
 mod declarations;
+mod direct;
 mod envelope;
 mod outbox;
 mod pattern;
@@ -39,7 +40,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::store::{ClaimedStep, Completion};
 use bus::Bus;
 use publish::Publishing;
@@ -47,9 +48,6 @@ use publish::Publishing;
 /// How events are published and delivered.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What one call of a publisher or subscriber may use. Its deadline should be short: publishers run before the step's
-    /// result is committed.
-    pub limits: Limits,
     /// Events that may wait for delivery in this process; further ones are dropped and counted. At least 1.
     pub buffer: usize,
     /// Subscribers that run at once; each takes a slot of the sandbox. At least 1.
@@ -69,7 +67,7 @@ impl Events {
     /// Starts the delivery. Must be called within a tokio runtime.
     pub fn start(settings: Settings, sandbox: Sandbox, components: Arc<EventComponents>) -> Self {
         let bus = Bus::start(&settings, sandbox.clone(), Arc::clone(&components));
-        let publishing = Publishing { sandbox, components, limits: settings.limits };
+        let publishing = Publishing { sandbox, components };
         Self(Arc::new(Shared { publishing, bus }))
     }
 

@@ -12,7 +12,7 @@ use super::condition::fits;
 use super::declarations::{Declarations, Declared};
 use super::envelope::{self, DomainEvent, EventMetadata};
 use super::outbox::{Announced, Delivery, Outbox, Report};
-use super::step_event::step_event;
+use super::step_event::{MAX_PART, step_event};
 use crate::sandbox::{EventCall, Limits, Prepared, Publication, PublishRequest, Sandbox};
 use crate::store::{ClaimedStep, Completion, StepExecutionResult, Verdict};
 use crate::template::DeliveryMode;
@@ -21,7 +21,6 @@ use crate::template::DeliveryMode;
 pub(super) struct Publishing {
     pub(super) sandbox: Sandbox,
     pub(super) components: Arc<EventComponents>,
-    pub(super) limits: Limits,
 }
 
 /// What is put into the database with the completion.
@@ -44,7 +43,7 @@ struct Ended<'a> {
 struct Answer<'a> {
     publication: Publication,
     /// For publishers that want to hear.
-    report: Option<(&'a Arc<Prepared>, PublishRequest)>,
+    report: Option<(&'a Arc<Prepared>, EventCall, PublishRequest)>,
 }
 
 impl Publishing {
@@ -83,8 +82,8 @@ impl Publishing {
                 Verdict::Retry { error, .. } | Verdict::Error { error } => error,
             },
         };
-        let step_event = step_event(step, &declared.step_definition)?;
-        let carried = envelope::Step { event: &step_event, result: &ended.result };
+        let step_event = step_event(step, &declared.step_definition, MAX_PART)?;
+        let carried = envelope::Step { event: &step_event, result: Some(&ended.result) };
         let (mut stored, mut outbox) = (Stored::default(), Outbox::default());
         for declared in due {
             let mut event = ended.event(declared);
@@ -95,10 +94,10 @@ impl Publishing {
                     event.metadata.custom =
                         (answer.publication.metadata.get() != "{}").then(|| answer.publication.metadata.clone());
                     let failure = check(declared, &event.payload).err();
-                    if let Some((publisher, request)) = answer.report {
+                    if let Some((publisher, call, request)) = answer.report {
                         outbox.0.push(Delivery::Report(Box::new(Report {
                             publisher: Arc::clone(publisher),
-                            call: self.call(step),
+                            call,
                             request,
                             publication: answer.publication,
                             failure: failure.clone(),
@@ -130,7 +129,7 @@ impl Publishing {
     async fn answer(&self, ended: &Ended<'_>, declared: &Declared) -> Result<Option<Answer<'_>>, String> {
         let Some(name) = declared.event.publisher.as_deref() else { return ended.default_answer().map(Some) };
         let namespace = &ended.step.lease.namespace;
-        let Some((prepared, reports)) = self.components.publisher(namespace, name) else {
+        let Some((bound, reports)) = self.components.publisher(namespace, name) else {
             if name == DEFAULT {
                 return ended.default_answer().map(Some);
             }
@@ -143,19 +142,20 @@ impl Publishing {
         let context = envelope::publish_context(&declared.shown, &ended.guest_result, ended.step)
             .map_err(|error| format!("its context can't be written: {error}"))?;
         let request = PublishRequest { publisher: name.to_owned(), context };
-        let call = self.call(ended.step);
-        let prepared_event = self.sandbox.prepare_event(prepared, &call, &request).await;
+        let call = call(ended.step, bound.limits.clone());
+        let prepared_event = self.sandbox.prepare_event(&bound.prepared, &call, &request).await;
         let publication = prepared_event.map_err(|error| format!("the publisher {name:?} failed: {error}"))?;
-        Ok(publication.map(|publication| Answer { publication, report: reports.then_some((prepared, request)) }))
+        let report = reports.then_some((&bound.prepared, call, request));
+        Ok(publication.map(|publication| Answer { publication, report }))
     }
+}
 
-    fn call(&self, step: &ClaimedStep) -> EventCall {
-        EventCall {
-            task_uuid: step.task_uuid,
-            step_uuid: step.lease.step_uuid,
-            correlation_id: step.correlation_id,
-            limits: self.limits.clone(),
-        }
+fn call(step: &ClaimedStep, limits: Limits) -> EventCall {
+    EventCall {
+        task_uuid: step.task_uuid,
+        step_uuid: step.lease.step_uuid,
+        correlation_id: step.correlation_id,
+        limits,
     }
 }
 

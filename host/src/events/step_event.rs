@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::sandbox;
 use crate::store::ClaimedStep;
 
-/// Bytes of one part of a step event that go into a message.
-const MAX_PART: usize = 1 << 20;
+/// Bytes of one part of a step event that go into the message of a declared event.
+pub(super) const MAX_PART: usize = 1 << 20;
 
 #[derive(Serialize)]
 struct TaskSequenceStep<'a> {
@@ -40,11 +40,15 @@ struct WorkflowStep<'a> {
     created_at: DateTime<Utc>,
 }
 
-/// The step event of a claimed step.
-pub(super) fn step_event(step: &ClaimedStep, step_definition: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
-    let task: Option<BTreeMap<String, &RawValue>> = sendable("task", &step.task).map(parse).transpose()?;
+/// The step event of a claimed step, without the parts that have more than `max_part` bytes.
+pub(super) fn step_event(
+    step: &ClaimedStep,
+    step_definition: &RawValue,
+    max_part: usize,
+) -> Result<Box<RawValue>, serde_json::Error> {
+    let task: Option<BTreeMap<String, &RawValue>> = sendable("task", &step.task, max_part).map(parse).transpose()?;
     let results: Option<BTreeMap<String, BTreeMap<String, &RawValue>>> =
-        sendable("dependency_results", &step.dependency_results).map(parse).transpose()?;
+        sendable("dependency_results", &step.dependency_results, max_part).map(parse).transpose()?;
     to_raw_value(&TaskSequenceStep {
         task: task.map(renamed),
         workflow_step: WorkflowStep {
@@ -55,8 +59,8 @@ pub(super) fn step_event(step: &ClaimedStep, step_definition: &RawValue) -> Resu
             retryable: step.retryable,
             max_attempts: step.max_attempts,
             attempts: step.attempts,
-            inputs: sendable("inputs", &step.inputs),
-            checkpoint: step.checkpoint.as_deref().and_then(|checkpoint| sendable("checkpoint", checkpoint)),
+            inputs: sendable("inputs", &step.inputs, max_part),
+            checkpoint: step.checkpoint.as_deref().and_then(|checkpoint| sendable("checkpoint", checkpoint, max_part)),
             created_at: step.created_at,
         },
         dependency_results: results
@@ -70,9 +74,9 @@ fn parse<'a, T: serde::Deserialize<'a>>(part: &'a RawValue) -> Result<T, serde_j
 }
 
 /// The part, if it may go into a message. The database keeps it as text, so it may hold what a queue's `jsonb` does not.
-fn sendable<'a>(name: &str, part: &'a RawValue) -> Option<&'a RawValue> {
-    let reason = if part.get().len() > MAX_PART {
-        Some(format!("has {} bytes, more than {MAX_PART}", part.get().len()))
+fn sendable<'a>(name: &str, part: &'a RawValue, max_part: usize) -> Option<&'a RawValue> {
+    let reason = if part.get().len() > max_part {
+        Some(format!("has {} bytes, more than {max_part}", part.get().len()))
     } else {
         sandbox::unstorable(part)
     };

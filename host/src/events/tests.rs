@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::envelope::{self, EventMetadata};
 use super::outbox::Delivery;
-use super::step_event::step_event;
+use super::step_event::{MAX_PART, step_event};
 use super::*;
+use crate::sandbox::Limits;
 use crate::sandbox::tests::{Bench, with_events};
 use crate::store::{AttemptRecord, Lease, StepExecutionResult, Usage, Verdict};
 use crate::template::StepDefinition;
@@ -115,18 +116,19 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        Self::with(&with_events(), settings(1_000)).await
+        Self::with(&with_events(), limits(), 1_000).await
     }
 
-    async fn with(wat: &str, settings: Settings) -> Self {
+    async fn with(wat: &str, limits: Limits, buffer: usize) -> Self {
         let bench = Bench::new();
         let prepared = bench.prepare(wat).await.unwrap();
         let described = bench.sandbox.describe(&prepared).await.unwrap();
         let mut package = bench.package(&wat::parse_str(wat).unwrap());
         package.namespace = "shop".into();
         let mut components = EventComponents::default();
-        components.add(&Arc::new(package), described.publishers, described.subscriptions, prepared).unwrap();
-        let events = Events::start(settings, bench.sandbox.clone(), Arc::new(components));
+        let package = Arc::new(package);
+        components.add(&package, described.publishers, described.subscriptions, prepared, limits).unwrap();
+        let events = Events::start(Settings { buffer, concurrency: 2 }, bench.sandbox.clone(), Arc::new(components));
         Self { events, _bench: bench }
     }
 
@@ -146,9 +148,8 @@ impl Shop {
     }
 }
 
-fn settings(buffer: usize) -> Settings {
-    let limits = Limits { fuel: u64::MAX, deadline: Duration::from_millis(200), ..Limits::default() };
-    Settings { limits, buffer, concurrency: 2 }
+fn limits() -> Limits {
+    Limits { fuel: u64::MAX, deadline: Duration::from_millis(200), ..Limits::default() }
 }
 
 /// The durable and the dead messages.
@@ -191,8 +192,8 @@ fn golden_event(step: &ClaimedStep, completion: &Completion) -> (DomainEvent, St
 fn a_durable_message_has_the_contracts_envelope() {
     let step = step("shop");
     let (event, result) = golden_event(&step, &succeeded(&step));
-    let step_event = step_event(&step, &declaring(&json!([])).step_definition).unwrap();
-    let carried = envelope::Step { event: &step_event, result: &result };
+    let step_event = step_event(&step, &declaring(&json!([])).step_definition, MAX_PART).unwrap();
+    let carried = envelope::Step { event: &step_event, result: Some(&result) };
 
     assert_golden("durable.json", envelope::message(&event, &carried, None).unwrap().get());
 }
@@ -201,8 +202,8 @@ fn a_durable_message_has_the_contracts_envelope() {
 fn a_dead_message_says_why() {
     let step = step("shop");
     let (event, result) = golden_event(&step, &failed(&step));
-    let step_event = step_event(&step, &declaring(&json!([])).step_definition).unwrap();
-    let carried = envelope::Step { event: &step_event, result: &result };
+    let step_event = step_event(&step, &declaring(&json!([])).step_definition, MAX_PART).unwrap();
+    let carried = envelope::Step { event: &step_event, result: Some(&result) };
 
     assert_golden("dead.json", envelope::message(&event, &carried, Some("no price")).unwrap().get());
 }
@@ -225,7 +226,7 @@ fn what_a_queue_cannot_hold_is_left_out_of_the_step_and_no_event_is_lost_for_it(
     step.task = RawValue::from_string(r#"{"context":{"text":"\u0000"}}"#.into()).unwrap();
     step.dependency_results = raw(&json!({"big": {"result": "x".repeat(2 << 20)}}));
 
-    let event = step_event(&step, &declaring(&json!([])).step_definition).unwrap();
+    let event = step_event(&step, &declaring(&json!([])).step_definition, MAX_PART).unwrap();
 
     assert!(event.get().len() < 10_000);
     let event = parsed(&event);
@@ -364,7 +365,7 @@ async fn subscribers_hear_what_their_patterns_cover_and_their_failures_are_count
 
 #[tokio::test]
 async fn what_finds_no_room_is_dropped_and_counted_and_nobody_waits() {
-    let shop = Shop::with(&with_events(), settings(2)).await;
+    let shop = Shop::with(&with_events(), limits(), 2).await;
     let mut outboxes = Vec::new();
     for _ in 0..5 {
         outboxes.push(shop.announce(&declaration("fast", None)).await.outbox);
@@ -380,11 +381,10 @@ async fn what_finds_no_room_is_dropped_and_counted_and_nobody_waits() {
 
 #[tokio::test]
 async fn a_drain_takes_no_more_and_gives_up_on_subscribers_that_do_not_end() {
-    let mut patient = settings(100);
-    patient.limits.deadline = PLENTY;
+    let patient = Limits { deadline: PLENTY, ..limits() };
     // `errs` becomes a subscriber that loops.
     let looping = with_events().replacen(r#"(data (i32.const 96) "errs")"#, r#"(data (i32.const 96) "loop")"#, 1);
-    let shop = Shop::with(&looping, patient).await;
+    let shop = Shop::with(&looping, patient, 100).await;
     shop.fire(&["a.b"; 10]).await;
 
     shop.events.drain(Duration::from_millis(300)).await;

@@ -1,4 +1,4 @@
-//! What the operator allows the packages of a namespace: `worker.grants.<namespace>` in the settings.
+//! What the operator allows the packages of a namespace: `worker.namespaces.<namespace>.grants` in the settings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Access, UrlPattern};
 
 /// Everything that is allowed to one namespace; by default nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Allowed {
     /// Where requests may go.
@@ -25,6 +25,42 @@ pub struct Allowed {
     pub client: bool,
     /// Whether domain events may be published by the handlers themselves.
     pub events: bool,
+}
+
+impl Allowed {
+    /// What a namespace is allowed by its own section and by that of all namespaces. Where both speak of the same path or
+    /// name, its own section counts.
+    #[must_use]
+    pub fn and(&self, all: &Self) -> Self {
+        let mounts = all.mounts.iter().filter(|mount| self.mounts.iter().all(|own| own.path != mount.path));
+        let (mut env, mut secrets) = (all.env.clone(), all.secrets.clone());
+        env.extend(self.env.clone());
+        secrets.extend(self.secrets.clone());
+        Self {
+            http: self.http.iter().chain(&all.http).cloned().collect(),
+            mounts: self.mounts.iter().chain(mounts).cloned().collect(),
+            env,
+            secrets,
+            client: self.client || all.client,
+            events: self.events || all.events,
+        }
+    }
+}
+
+/// Environment values are shown by their names: they may come from the host's own environment.
+impl fmt::Debug for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { http, mounts, env, secrets, client, events } = self;
+        let env: Vec<_> = env.keys().collect();
+        f.debug_struct("Allowed")
+            .field("http", http)
+            .field("mounts", mounts)
+            .field("env", &env)
+            .field("secrets", secrets)
+            .field("client", client)
+            .field("events", events)
+            .finish()
+    }
 }
 
 /// Requests that may be made.

@@ -24,6 +24,37 @@ pub struct Asks {
     pub events: bool,
 }
 
+impl Asks {
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is asked here and not covered by what was asked `before`.
+    #[must_use]
+    pub fn beyond(&self, before: &Self) -> Self {
+        let http = |ask: &&HttpAsk| {
+            !before.http.iter().any(|known| {
+                let methods = known.methods.is_empty()
+                    || (!ask.methods.is_empty() && ask.methods.iter().all(|method| known.methods.contains(method)));
+                methods && known.url.covers(&ask.url)
+            })
+        };
+        let mount =
+            |ask: &&MountAsk| !before.mounts.iter().any(|known| known.path == ask.path && known.access >= ask.access);
+        let new =
+            |names: &[String], known: &[String]| names.iter().filter(|name| !known.contains(name)).cloned().collect();
+        Self {
+            http: self.http.iter().filter(http).cloned().collect(),
+            mounts: self.mounts.iter().filter(mount).cloned().collect(),
+            env: new(&self.env, &before.env),
+            secrets: new(&self.secrets, &before.secrets),
+            client: self.client && !before.client,
+            events: self.events && !before.events,
+        }
+    }
+}
+
 /// Requests a package makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

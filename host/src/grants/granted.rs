@@ -1,5 +1,6 @@
 //! What a package gets: what it asks for and what its namespace is allowed, and nothing that only one of them names.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -7,7 +8,7 @@ use ipnet::IpNet;
 use super::{Access, Allowed, Asks, Destination, HttpAllowed, HttpAsk, SecretValue, UrlPattern};
 
 /// The grants of one package. The default grants nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Granted {
     http_asked: Vec<HttpAsk>,
     http_allowed: Vec<HttpAllowed>,
@@ -86,5 +87,27 @@ impl Granted {
             .peekable();
         (asked && allowed.peek().is_some())
             .then(|| allowed.flat_map(|allowed| allowed.networks.iter().copied()).collect())
+    }
+
+    /// What is allowed of the places that requests were asked to; a request must fit both.
+    pub(super) fn http_allowed(&self) -> impl Iterator<Item = &HttpAllowed> {
+        self.http_allowed.iter().filter(|allowed| self.http_asked.iter().any(|ask| ask.url.overlaps(&allowed.url)))
+    }
+}
+
+/// Environment values are shown by their names: they may come from the host's own environment.
+impl fmt::Debug for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { http_asked, http_allowed, mounts, env, secrets, client, events } = self;
+        let env: Vec<_> = env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Granted")
+            .field("http_asked", http_asked)
+            .field("http_allowed", http_allowed)
+            .field("mounts", mounts)
+            .field("env", &env)
+            .field("secrets", secrets)
+            .field("client", client)
+            .field("events", events)
+            .finish()
     }
 }

@@ -116,6 +116,20 @@ impl UrlPattern {
             && self.port == other.port
             && paths.iter().any(|(path, prefix)| *prefix == "/" || begins_with(path, prefix))
     }
+
+    /// Whether every request that fits `other` fits this.
+    pub fn covers(&self, other: &Self) -> bool {
+        let host = match (&self.host, &other.host) {
+            (Host::Any, _) => true,
+            (Host::Below(domain), Host::Exact(host)) => is_below(host, domain),
+            (Host::Below(domain), Host::Below(other)) => domain == other || is_below(other, domain),
+            (Host::Exact(host), Host::Exact(other)) => host == other,
+            (Host::Below(_) | Host::Exact(_), Host::Any) | (Host::Exact(_), Host::Below(_)) => false,
+        };
+        host && self.scheme == other.scheme
+            && self.port == other.port
+            && (self.path == "/" || begins_with(&other.path, &self.path))
+    }
 }
 
 fn is_below(host: &str, domain: &str) -> bool {
@@ -139,10 +153,8 @@ fn leads_out(path: &str) -> bool {
 
 fn normalised(host: &str) -> String {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_ascii_lowercase();
-    match host.parse::<Ipv6Addr>() {
-        Ok(address) => address.to_string(),
-        Err(_) => host.strip_suffix('.').unwrap_or(&host).to_owned(),
-    }
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    host.parse::<Ipv6Addr>().map_or_else(|_| host.to_owned(), |address| address.to_string())
 }
 
 impl FromStr for UrlPattern {
@@ -271,6 +283,7 @@ mod tests {
             ("https://*.a.example", vec![], vec!["https://ba.example", "https://.a.example", "https://a.example.b"]),
             ("http://*:8080", vec!["http://x:8080", "http://[::1]:8080"], vec!["http://x"]),
             ("http://[0:0::1]", vec!["http://[::1]/"], vec!["http://[::2]/"]),
+            ("http://[::0:ffff:10.0.0.1.]", vec!["http://[::ffff:10.0.0.1]"], vec![]),
             (
                 "https://a/v1",
                 vec!["https://a/v1", "https://a/v1/x"],
@@ -343,5 +356,21 @@ mod tests {
             assert_eq!(pattern(one).overlaps(&pattern(other)), overlap, "{one} and {other}");
             assert_eq!(pattern(other).overlaps(&pattern(one)), overlap, "{other} and {one}");
         }
+    }
+
+    #[test]
+    fn a_pattern_covers_one_that_is_narrower_and_itself() {
+        for (wide, narrow) in [
+            ("https://*", "https://*.b"),
+            ("https://*.b", "https://*.a.b"),
+            ("https://*.b", "https://a.b/v1"),
+            ("https://a/v1", "https://a/v1/x"),
+        ] {
+            let (wide, narrow) = (pattern(wide), pattern(narrow));
+            assert!(wide.covers(&narrow) && wide.covers(&wide) && narrow.covers(&narrow), "{wide} {narrow}");
+            assert!(!narrow.covers(&wide), "{narrow} does not cover {wide}");
+        }
+        assert!(!pattern("https://a").covers(&pattern("http://a")));
+        assert!(!pattern("https://a").covers(&pattern("https://a:444")));
     }
 }

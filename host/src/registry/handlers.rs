@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Package, RegistryError};
+use crate::config::limits::LimitSet;
 
 /// How many known handlers a failed lookup names.
 const NEAREST: usize = 3;
 
-/// What a component says of one of its handlers.
+/// What a component or its manifest says of one of its handlers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HandlerDescriptor {
     /// Key that templates use as `callable`.
@@ -28,6 +29,9 @@ pub struct HandlerDescriptor {
     /// JSON Schema for the template's `handler.initialization`, when the handler states one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_schema: Option<serde_json::Value>,
+    /// What its author asks for. Only a manifest says it; see [`Handler::limits`].
+    #[serde(default, skip_serializing_if = "LimitSet::is_empty")]
+    pub limits: LimitSet,
 }
 
 /// A handler and the package that carries it.
@@ -48,6 +52,11 @@ impl Handler {
     /// Key that templates use.
     pub fn callable(&self) -> &str {
         &self.descriptor.name
+    }
+
+    /// The limits its author asks for: the handler's own over those of the package.
+    pub fn limits(&self) -> LimitSet {
+        self.package.limits_of(self.callable())
     }
 }
 
@@ -125,6 +134,7 @@ impl HandlerTable {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::grants::Asks;
     use crate::registry::Digest;
 
     pub(in crate::registry) fn package(namespace: &str, file: &str) -> Arc<Package> {
@@ -136,6 +146,8 @@ pub(super) mod tests {
             manifest: None,
             source_map: None,
             settings: serde_json::Map::new(),
+            asks: Asks::default(),
+            limits: LimitSet::default(),
         })
     }
 
@@ -146,6 +158,7 @@ pub(super) mod tests {
             capabilities: vec![],
             methods: vec!["call".into()],
             config_schema: None,
+            limits: LimitSet::default(),
         }
     }
 

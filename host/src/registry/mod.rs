@@ -15,6 +15,7 @@ mod package;
 pub use events::{EventTable, Publisher, PublisherDescriptor, Subscriber, Subscription};
 pub use handlers::{Handler, HandlerDescriptor, HandlerTable};
 pub use manifest::{EngineInfo, Initialization, Manifest, SdkInfo};
+pub(crate) use package::read_component;
 pub use package::{DEFAULT_NAMESPACE, Digest, Package, scan};
 
 use std::path::PathBuf;

@@ -3,18 +3,25 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::{Manifest, RegistryError};
+use crate::config::limits::LimitSet;
+use crate::grants::Asks;
 
 /// Namespace of a component that has no manifest beside it.
 pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// Directories that hold other people's components, or half-built ones, but never packages to serve.
 const SKIPPED_DIRECTORIES: [&str; 2] = ["node_modules", "target"];
+
+/// Bytes of a component. One of TypeScript has 12 MB, and compiling takes some seconds and some hundred megabytes of memory
+/// for each ten of them.
+pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
 /// How deep below an entry of the component path packages are looked for. `handlers/<package>/dist` needs 2.
 const MAX_DEPTH: usize = 16;
@@ -65,6 +72,10 @@ pub struct Package {
     pub source_map: Option<PathBuf>,
     /// What the `config` import shows the guest; empty without a manifest.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// What it asks to reach; nothing without a manifest.
+    pub asks: Asks,
+    /// The limits it asks for, for all of its handlers, publishers and subscribers; none without a manifest.
+    pub limits: LimitSet,
 }
 
 impl Package {
@@ -96,6 +107,8 @@ impl Package {
                 manifest: None,
                 source_map: None,
                 settings: serde_json::Map::new(),
+                asks: Asks::default(),
+                limits: LimitSet::default(),
             });
         };
         Ok(Self {
@@ -105,8 +118,17 @@ impl Package {
             digest,
             source_map: manifest.source_map.as_ref().map(|file| directory.join(file)),
             settings: manifest.settings.clone(),
+            asks: manifest.grants.clone(),
+            limits: manifest.limits,
             manifest: Some(manifest),
         })
+    }
+
+    /// The limits it asks for one of its handlers: those of the handler over those of the package.
+    pub fn limits_of(&self, callable: &str) -> LimitSet {
+        let handlers = self.manifest.as_ref().map_or(&[][..], |manifest| &manifest.handlers);
+        let own = handlers.iter().find(|handler| handler.name == callable).map(|handler| handler.limits);
+        own.unwrap_or_default().or(&self.limits)
     }
 }
 
@@ -188,13 +210,26 @@ fn canonical(path: &Path) -> Result<PathBuf, RegistryError> {
     fs::canonicalize(path).map_err(|source| RegistryError::Read { path: path.to_owned(), source })
 }
 
+/// Reads a component, no further than [`MAX_COMPONENT_BYTES`].
+pub(crate) fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_COMPONENT_BYTES {
+        let detail =
+            format!("it has more than {} MiB, which is the most a component may have", MAX_COMPONENT_BYTES >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, detail));
+    }
+    Ok(bytes)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, RegistryError> {
-    fs::read(path).map_err(|source| RegistryError::Read { path: path.to_owned(), source })
+    read_component(path).map_err(|source| RegistryError::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::golden;
 
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -263,6 +298,52 @@ mod tests {
         let error = scan(&[dir.path().to_owned()]).unwrap_err();
 
         assert!(error.to_string().contains("source_map is"), "{error}");
+    }
+
+    /// `SNAPSHOTS=overwrite cargo test manifest` writes the expectations anew.
+    #[test]
+    fn what_a_manifest_asks_for_is_checked_field_by_field() {
+        let files = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifest");
+        let seen = golden::assert_each(files, "json", "txt", |_, asks| {
+            let whole = manifest(&Digest::of(COMPONENT).to_string());
+            let mut whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+            let asks: serde_json::Map<_, _> = serde_json::from_str(asks).unwrap();
+            asks.into_iter().for_each(|(key, value)| whole[key] = value);
+            match Manifest::parse(&whole.to_string()) {
+                Err(error) => error.replace("; `", "\n`").replace("; unknown", "\nunknown") + "\n",
+                Ok(manifest) => {
+                    let handlers: Vec<_> = manifest.handlers.iter().map(|handler| handler.limits).collect();
+                    format!("{:#?}\nlimits {:?}\nhandlers {handlers:?}\n", manifest.grants, manifest.limits)
+                }
+            }
+        });
+        assert_eq!(seen, 3);
+    }
+
+    #[test]
+    fn a_handlers_limits_go_before_those_of_its_package() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = manifest(&Digest::of(COMPONENT).to_string())
+            .replace(r#""methods":["call"]"#, r#""methods":["call"],"limits":{"fuel":7}"#)
+            .replace(r#""settings""#, r#""limits":{"fuel":9,"memory_mb":64},"grants":{"client":true},"settings""#);
+        package(dir.path(), &text);
+
+        let [found] = &scan(&[dir.path().to_owned()]).unwrap()[..] else { panic!("one package") };
+
+        let limits = |callable| format!("{:?}", found.limits_of(callable));
+        assert_eq!(limits("Add"), r#"{"fuel": 7, "memory_mb": 64}"#);
+        assert_eq!(limits("Other"), r#"{"fuel": 9, "memory_mb": 64}"#);
+        assert!(found.asks.client && !found.asks.events);
+    }
+
+    #[test]
+    fn a_namespace_that_no_template_can_name_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        package(dir.path(), &manifest(&Digest::of(COMPONENT).to_string()).replace("linear_workflow", "a b"));
+
+        let error = scan(&[dir.path().to_owned()]).unwrap_err().to_string();
+
+        assert!(error.contains("namespace is \"a b\", expected letters"), "{error}");
     }
 
     #[test]

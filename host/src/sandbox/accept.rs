@@ -17,7 +17,10 @@ pub(super) fn object(what: &'static str, text: String, limit: usize) -> Result<B
 }
 
 fn bounded(what: &'static str, text: String, limit: usize) -> Result<String, AttemptError> {
-    if text.len() > limit { Err(AttemptError::ResultTooLarge { what, limit }) } else { Ok(text) }
+    match text.len() {
+        used if used > limit => Err(AttemptError::ResultTooLarge { what, limit, used: Some(used) }),
+        _ => Ok(text),
+    }
 }
 
 /// Text of a guest, cleaned and cut to so many bytes at a character's end.

@@ -113,11 +113,16 @@ impl CompileCache {
         let code = compile(engine, name, &source()?)?;
         entry.store(&code)?;
         self.evict(&entry);
-        let component = entry.load(engine)?.ok_or_else(|| CacheError::Load {
-            path: entry.code.clone(),
-            detail: "it changed while it was written".to_owned(),
-        })?;
-        Ok(component)
+        if !entry.is_sound()? {
+            let detail = "it changed while it was written".to_owned();
+            return Err(CacheError::Load { path: entry.code.clone(), detail }.into());
+        }
+        // Some of what a component claims, such as a memory greater than a slot, is refused only here. Code that nobody
+        // can use would only take the place of others'.
+        entry.map(engine).map_err(|error| {
+            let _ = fs::remove_file(&entry.code);
+            CacheError::Compile(format!("{error:#}")).into()
+        })
     }
 
     /// Name of the file that holds the machine code of a component.
@@ -202,31 +207,44 @@ impl Entry {
 
     /// The component, if the entry is there and matches its sum.
     fn load(&self, engine: &Engine) -> Result<Option<Component>, CacheError> {
-        let expected = fs::read_to_string(&self.sum).map_err(|source| self.io(&self.sum, source))?;
-        let file = match File::open(&self.code) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(self.io(&self.code, source)),
-        };
-        let actual = sha256_of(&file).map_err(|source| self.io(&self.code, source))?;
-        if actual != expected {
-            tracing::warn!(path = %self.code.display(), "compiled component does not match its sum; compiling it again");
+        if !self.is_sound()? {
             return Ok(None);
         }
-        // Marks the entry as used, for eviction; losing the mark costs a compilation at worst.
-        let _ = file.set_modified(SystemTime::now());
-        // SAFETY: `deserialize_file` runs what the file says, so the file must be what `precompile_component` made and
-        // must not change while it is mapped. It is: the directory belongs to this user and is closed to others (checked
-        // when the cache was opened); only `store` writes into it, under the exclusive lock, by renaming a finished file
-        // into place, so a mapped file is replaced but never modified; and its bytes have just matched the sum that
-        // `store` wrote for them. wasmtime itself refuses code of another version, compiler setting or CPU.
-        match unsafe { Component::deserialize_file(engine, &self.code) } {
+        match self.map(engine) {
             Ok(component) => Ok(Some(component)),
             Err(error) => {
                 tracing::warn!(path = %self.code.display(), "compiled component cannot be used ({error:#}); compiling it again");
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the entry is there and matches its sum.
+    fn is_sound(&self) -> Result<bool, CacheError> {
+        let expected = fs::read_to_string(&self.sum).map_err(|source| self.io(&self.sum, source))?;
+        let file = match File::open(&self.code) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(self.io(&self.code, source)),
+        };
+        let actual = sha256_of(&file).map_err(|source| self.io(&self.code, source))?;
+        if actual != expected {
+            tracing::warn!(path = %self.code.display(), "compiled component does not match its sum; compiling it again");
+            return Ok(false);
+        }
+        // Marks the entry as used, for eviction; losing the mark costs a compilation at worst.
+        let _ = file.set_modified(SystemTime::now());
+        Ok(true)
+    }
+
+    /// Maps the code of an entry that is sound.
+    fn map(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        // SAFETY: `deserialize_file` runs what the file says, so the file must be what `precompile_component` made and
+        // must not change while it is mapped. It is: the directory belongs to this user and is closed to others (checked
+        // when the cache was opened); only `store` writes into it, under the exclusive lock, by renaming a finished file
+        // into place, so a mapped file is replaced but never modified; and its bytes have just matched the sum that
+        // `store` wrote for them. wasmtime itself refuses code of another version, compiler setting or CPU.
+        unsafe { Component::deserialize_file(engine, &self.code) }
     }
 
     /// Writes code and sum. Interrupted anywhere, the two do not match, and the entry is compiled again.

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use super::accept;
 use super::bindings::tasker::handler::types::CheckpointYield;
-use super::failure::AttemptError;
+use super::failure::{AttemptError, Exceeded};
 use crate::store::Checkpoint;
 
 /// Takes progress that can be stored; each part may have `limit` bytes.
@@ -16,6 +16,11 @@ pub(super) fn accept(progress: CheckpointYield, limit: usize) -> Result<Checkpoi
     if i64::try_from(items_processed).is_err() {
         let detail = format!("counts {items_processed} items processed, more than a database counts");
         return Err(AttemptError::InvalidResult { what: "checkpoint", detail });
+    }
+    let parts = [Some(&progress.cursor), progress.accumulated_results.as_ref()];
+    if let Some(part) = parts.into_iter().flatten().find(|part| part.len() > limit) {
+        let (limit, used) = (limit as u64, part.len() as u64);
+        return Err(AttemptError::LimitExceeded { exceeded: Exceeded::CheckpointBytes, limit, used });
     }
     let accumulated = progress.accumulated_results.map(|text| accept::object("accumulated results", text, limit));
     Ok(Checkpoint {

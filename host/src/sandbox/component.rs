@@ -15,16 +15,22 @@ use super::attempt::{Attempt, Settings};
 use super::bindings::exports::tasker::handler::{handlers, publishers, subscribers};
 use super::cache::{CacheError, CompileCache};
 use super::failure::HostFailure;
+use super::files::Mounts;
+use super::http::{Gateway, Outbound};
 use super::residency::Residency;
 use super::source_maps::SourceMaps;
 use crate::grants::Granted;
-use crate::registry::{Digest, Package};
+use crate::registry::{Digest, Package, read_component};
 
 /// What every handler component exports.
 const EXPORT: &str = "tasker:handler/handlers@0.1.0";
 /// What one may export beside it.
 const PUBLISHERS: &str = "tasker:handler/publishers@0.1.0";
 const SUBSCRIBERS: &str = "tasker:handler/subscribers@0.1.0";
+
+/// Imports that a package has to ask for, and the word in `[grants]` it asks with.
+const GRANTED_IMPORTS: [(&str, &str); 2] =
+    [("tasker:handler/client@0.1.0", "client"), ("tasker:handler/events@0.1.0", "events")];
 
 /// A component that is ready to be called, any number of times, by any number of threads.
 pub struct Prepared {
@@ -38,6 +44,9 @@ pub struct Prepared {
     pub(super) subscribers: Option<subscribers::GuestIndices>,
     pub(super) settings: Settings,
     pub(super) granted: Arc<Granted>,
+    pub(super) http: Arc<Gateway>,
+    pub(super) mounts: Mounts,
+    pub(super) imports: Vec<String>,
     pub(super) source_maps: SourceMaps,
     pub(super) residency: Residency,
 }
@@ -65,6 +74,16 @@ impl Prepared {
     /// Name of the package.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What its calls may reach.
+    pub fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    /// Every interface the component imports, with its version, such as `tasker:handler/client@0.1.0`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// SHA-256 of the component.
@@ -146,7 +165,7 @@ pub enum ComponentError {
     /// The component asks for something that is not there, or that nobody granted.
     #[error(
         "{} imports what this host does not provide: {detail}; a handler may import tasker:handler@0.1.0 (log, execution, \
-         config) and WASI 0.2 without sockets",
+         config, client, events) and WASI 0.2 without sockets",
         path.display()
     )]
     Import {
@@ -155,11 +174,57 @@ pub enum ComponentError {
         /// Which import.
         detail: String,
     },
+    /// A directory that is granted to the component cannot be opened.
+    #[error(
+        "{name}: {detail}; make the directory, or change its entry in the `grants.mounts` of the namespace in the settings"
+    )]
+    Mount {
+        /// Name of the package.
+        name: String,
+        /// Which mount, and why.
+        detail: String,
+    },
+    /// The component imports what its package does not ask for.
+    #[error(
+        "{} imports `{import}`, and its package does not ask for it; add to its tasker.toml, and build it again:\n\n\
+         [grants]\n{key} = true",
+        path.display()
+    )]
+    NotAsked {
+        /// The component.
+        path: PathBuf,
+        /// The interface.
+        import: &'static str,
+        /// Its word in `[grants]`.
+        key: &'static str,
+    },
+    /// The component imports what its namespace is not allowed.
+    #[error("{} imports `{import}`, and its namespace is not allowed `{key}`", path.display())]
+    NotGranted {
+        /// The component.
+        path: PathBuf,
+        /// The interface.
+        import: &'static str,
+        /// Its word in the settings.
+        key: &'static str,
+    },
+    /// The component wants to open connections by itself.
+    #[error(
+        "{} imports `{import}`, and no component gets sockets: nobody can grant them; make HTTP requests with `fetch` instead, \
+         and ask for them with `http` in `[grants]` of tasker.toml",
+        path.display()
+    )]
+    Sockets {
+        /// The component.
+        path: PathBuf,
+        /// The interface.
+        import: String,
+    },
     /// Compiled code could not be kept or fetched.
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// The component could not say what it carries.
-    #[error("{name} cannot describe its handlers: {source}; build it with this host's wit/ and SDK")]
+    #[error("{name} cannot describe its handlers: {}; build it with this host's wit/ and SDK", source.cause())]
     Describe {
         /// Name of the package.
         name: String,
@@ -184,11 +249,15 @@ pub(super) fn prepare(
     engine: &Engine,
     linker: &Linker<Attempt>,
     cache: &CompileCache,
+    outbound: &Outbound,
     fingerprint: &str,
     package: &Package,
     granted: Granted,
 ) -> Result<Prepared, ComponentError> {
     let path = &package.path;
+    let granted = Arc::new(granted);
+    let mounts = Mounts::open(&granted.mounts)
+        .map_err(|error| ComponentError::Mount { name: package.name.clone(), detail: error.to_string() })?;
     let component = cache
         .load_or_compile(engine, fingerprint, package.digest, &package.name, || read(path, package.digest))
         .map_err(|error| match error {
@@ -199,6 +268,7 @@ pub(super) fn prepare(
         })?;
     let exports = exports(engine, &component);
     check_exports(&exports, path)?;
+    check_imports(component.component_type().imports(engine).map(|(name, _)| name), package, &granted)?;
     let linked = linker.instantiate_pre(&component);
     let pre = linked.map_err(|error| ComponentError::Import { path: path.clone(), detail: format!("{error:#}") })?;
     let mismatch = |export| {
@@ -216,7 +286,10 @@ pub(super) fn prepare(
         subscribers: subscribers.map_err(mismatch(SUBSCRIBERS))?,
         pre,
         settings: package.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
-        granted: Arc::new(granted),
+        mounts,
+        http: Arc::new(outbound.gateway(&package.namespace, Arc::clone(&granted))),
+        granted,
+        imports: imports(engine, &component),
         source_maps: SourceMaps::new(package.source_map.clone()),
         residency: Residency::new(CompileCache::file_name(package.digest, fingerprint)),
     })
@@ -224,7 +297,7 @@ pub(super) fn prepare(
 
 /// Reads a component to compile, and tells it from what people mistake for one.
 fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
-    let bytes = std::fs::read(path).map_err(|source| ComponentError::Read { path: path.to_owned(), source })?;
+    let bytes = read_component(path).map_err(|source| ComponentError::Read { path: path.to_owned(), source })?;
     if Digest::of(&bytes) != digest {
         return Err(ComponentError::Changed { path: path.to_owned() });
     }
@@ -239,8 +312,40 @@ fn read(path: &Path, digest: Digest) -> Result<Vec<u8>, ComponentError> {
     }
 }
 
+/// Every interface a component imports, with its version.
+pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
+    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
 fn exports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Refuses imports that nobody grants, or that were not granted, by what there is to do. What the linker does not know is
+/// left to it.
+fn check_imports<'a>(
+    imports: impl Iterator<Item = &'a str>,
+    package: &Package,
+    granted: &Granted,
+) -> Result<(), ComponentError> {
+    let path = || package.path.clone();
+    for name in imports {
+        if name.starts_with("wasi:sockets/") {
+            return Err(ComponentError::Sockets { path: path(), import: name.to_owned() });
+        }
+        let Some((import, key)) = GRANTED_IMPORTS.into_iter().find(|(import, _)| *import == name) else { continue };
+        let (asked, granted) = match key {
+            "client" => (package.asks.client, granted.client),
+            _ => (package.asks.events, granted.events),
+        };
+        if !asked {
+            return Err(ComponentError::NotAsked { path: path(), import, key });
+        }
+        if !granted {
+            return Err(ComponentError::NotGranted { path: path(), import, key });
+        }
+    }
+    Ok(())
 }
 
 /// Optional interfaces of another version are refused too: passed over, their publishers would be missed only when an

@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::bindings::tasker::handler::types;
 use super::checkpoint::CheckpointSink;
+use super::client::ClientHandle;
+use super::direct_events::DirectEventHandle;
 use super::limits::{Limits, Usage};
 use crate::store::Checkpoint;
 
@@ -50,6 +52,10 @@ pub struct Invocation {
     pub cancellation: CancellationToken,
     /// Where `execution.save-checkpoint` stores; without one it answers an error.
     pub checkpoints: Option<CheckpointSink>,
+    /// Who answers the orchestration client; without one, or without the grant, its calls answer an error.
+    pub client: Option<ClientHandle>,
+    /// Who sends what the handler publishes by itself; without one, or without the grant, publishing answers an error.
+    pub events: Option<DirectEventHandle>,
 }
 
 /// An attempt that ran, however it ended.

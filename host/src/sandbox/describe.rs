@@ -9,6 +9,7 @@ use super::component::{ComponentError, Prepared};
 use super::imports::log::Identity;
 use super::invoke::run;
 use super::limits::Limits;
+use crate::config::limits::LimitSet;
 use crate::registry::{HandlerDescriptor, PublisherDescriptor, Subscription};
 
 /// What a component says of itself.
@@ -89,6 +90,7 @@ fn handler(handler: handlers::HandlerDescriptor) -> Result<HandlerDescriptor, St
         version: handler.version,
         capabilities: handler.capabilities,
         methods: handler.methods,
+        limits: LimitSet::default(),
     })
 }
 

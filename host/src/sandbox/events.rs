@@ -59,7 +59,7 @@ pub enum EventCallError {
     #[error("the component does not export `{0}`")]
     NotExported(&'static str),
     /// It broke a limit or crashed.
-    #[error(transparent)]
+    #[error("{}", .0.cause())]
     Attempt(#[from] AttemptError),
     /// The host could not run it.
     #[error(transparent)]

@@ -3,6 +3,8 @@
 //! Instances are never used twice: globals would leak from one tenant's step into another's, and a trapped instance is
 //! dead anyway. The price is the floor of the mechanism, about 8 microseconds.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::time::error::Elapsed;
@@ -28,15 +30,20 @@ const MESSAGE: usize = 8 << 10;
 const FRAMES: usize = 50;
 const FRAME: usize = 500;
 
+/// Handles of resources in all tables of an attempt, the component's own resources included. More than it may have of the
+/// host's; each takes some bytes of the host's memory.
+const HANDLES: usize = 10_000;
+
 /// Runs the handler the context names.
 pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
     if invocation.cancellation.is_cancelled() {
         return Err(HostFailure::Cancelled);
     }
-    let Invocation { context, limits, cancellation, checkpoints } = invocation;
+    let Invocation { context, limits, cancellation, checkpoints, client, events } = invocation;
     let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
     let mut attempt = Attempt::new((&context).into(), &limits, prepared);
     (attempt.cancellation, attempt.checkpoints) = (cancellation, checkpoints);
+    (attempt.client.handle, attempt.direct_events.handle) = (client, events);
     let context = context.into_wit(budget);
 
     let handlers = &prepared.handlers;
@@ -91,8 +98,8 @@ impl<T> Ended<T> {
 struct After {
     /// The memory error, if memory was refused.
     memory: Option<AttemptError>,
-    /// What outbound HTTP was refused.
-    refused_http: Option<String>,
+    /// What outbound HTTP was refused, and what of it failed.
+    http: Option<String>,
 }
 
 /// Instantiates, looks up what is to be called, calls, measures, and names what went wrong.
@@ -109,14 +116,19 @@ pub(super) async fn run<Guest, T>(
     let mut store = Store::new(prepared.pre.engine(), attempt);
     store.limiter(|attempt| &mut attempt.limiter);
     store.set_hostcall_fuel(handover_bytes(limits));
+    store.set_max_component_handles(HANDLES);
     let fuelled = store.set_fuel(limits.fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL)));
     fuelled.map_err(|error| HostFailure::OutOfMemory { detail: format!("{error:#}") })?;
 
     let mut called = None;
     let violations = store.data().violations.clone();
+    let deadline = store.data().deadline;
+    // Timers are looked at now and then; this is looked at whenever the guest yields.
+    let passed = poll_fn(|_| if Instant::now() < deadline { Poll::Pending } else { Poll::Ready(()) });
     let attempted = tokio::select! {
         biased;
         violation = violations.wait() => Ended::Violated(violation),
+        () = passed => Ended::Elapsed,
         ended = tokio::time::timeout(limits.deadline, async {
             let instance =
                 prepared.pre.instantiate_async(&mut store).await.map_err(|error| (Phase::Instantiate, error))?;
@@ -141,13 +153,13 @@ pub(super) async fn run<Guest, T>(
         instantiate: called.unwrap_or(returned) - start,
         guest: called.map_or(Duration::ZERO, |called| returned - called),
         total: Duration::ZERO,
-        host_calls: attempt.host_calls.saturating_add(attempt.refusals.requests()),
+        host_calls: attempt.host_calls.saturating_add(attempt.outbound.requests()),
     };
     let after = After {
         memory: (attempt.limiter.memory_denials() > 0).then(|| memory_limit_exceeded(attempt, limits)),
-        refused_http: attempt.refusals.reason(),
+        http: attempt.outbound.causes(),
     };
-    report(attempt, after.refused_http.as_deref());
+    report(attempt, after.http.as_deref());
     prepared.residency.attempt_ended(thread_faults().saturating_sub(faults));
     drop(store);
     usage.total = start.elapsed();
@@ -155,10 +167,10 @@ pub(super) async fn run<Guest, T>(
 }
 
 /// Writes what the attempt left behind into the log.
-fn report(attempt: &Attempt, refused_http: Option<&str>) {
+fn report(attempt: &Attempt, http: Option<&str>) {
     attempt.log.finish();
-    if let Some(reason) = refused_http {
-        attempt.log.note(Level::WARN, reason);
+    if let Some(causes) = http {
+        attempt.log.note(Level::WARN, causes);
     }
     for (stream, tail) in [("stdout", &attempt.stdout), ("stderr", &attempt.stderr)] {
         let text = tail.text();
@@ -189,8 +201,8 @@ fn accept_failure(
         return Err(error.clone());
     }
     let mut message = shown(&failure.message, MESSAGE);
-    if let Some(reason) = &after.refused_http {
-        message.push_str(&format!(" ({reason})"));
+    if let Some(causes) = &after.http {
+        message.push_str(&format!(" ({causes})"));
     }
     let mut error_type = failure.error_type;
     if let types::ErrorType::Other(name) = &mut error_type {

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use crate::config::limits::{Limit, LimitSet};
+
 /// Elements of all tables of an attempt together. A StarlingMonkey component has one table of 7,700.
 pub(super) const TABLE_ELEMENTS: usize = 30_000;
 /// Core instances of one component. A TypeScript component has about five.
@@ -87,6 +89,32 @@ impl Default for Limits {
     }
 }
 
+/// A limit nothing is said of has its default.
+impl From<&LimitSet> for Limits {
+    fn from(set: &LimitSet) -> Self {
+        let default = Self::default();
+        let count = |limit, default| set.get(limit).map_or(default, |value| value.try_into().unwrap_or(u32::MAX));
+        let size = |limit, default| set.get(limit).map_or(default, |value| value.try_into().unwrap_or(usize::MAX));
+        let mebibytes = |value: u64| usize::try_from(value << 20).unwrap_or(usize::MAX);
+        Self {
+            fuel: set.get(Limit::Fuel).unwrap_or(default.fuel),
+            memory_bytes: set.get(Limit::MemoryMb).map_or(default.memory_bytes, mebibytes),
+            deadline: set.get(Limit::TimeoutMs).map_or(default.deadline, Duration::from_millis),
+            result_bytes: size(Limit::ResultBytes, default.result_bytes),
+            log_lines: count(Limit::LogLines, default.log_lines),
+            log_bytes: size(Limit::LogBytes, default.log_bytes),
+            http_requests: count(Limit::HttpRequests, default.http_requests),
+            http_concurrent: count(Limit::HttpConcurrent, default.http_concurrent),
+            http_request_bytes: set.get(Limit::HttpRequestBytes).unwrap_or(default.http_request_bytes),
+            http_response_bytes: set.get(Limit::HttpResponseBytes).unwrap_or(default.http_response_bytes),
+            fs_write_bytes: set.get(Limit::FsWriteBytes).unwrap_or(default.fs_write_bytes),
+            checkpoint_bytes: size(Limit::CheckpointBytes, default.checkpoint_bytes),
+            client_calls: count(Limit::ClientCalls, default.client_calls),
+            events: count(Limit::Events, default.events),
+        }
+    }
+}
+
 /// What one attempt used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -100,7 +128,7 @@ pub struct Usage {
     pub guest: Duration,
     /// Time from start to end, tearing down included.
     pub total: Duration,
-    /// Calls of `log`, `execution` and `config`, and outbound HTTP requests.
+    /// Calls of the `tasker:handler` imports, and outbound HTTP requests.
     pub host_calls: u32,
 }
 
@@ -193,6 +221,31 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_limit_of_a_set_is_one_of_an_attempt_in_its_unit() {
+        assert_eq!(Limits::from(&LimitSet::default()), Limits::default());
+
+        let numbered = Limit::ALL.into_iter().zip(3..).fold(LimitSet::default(), |set, (limit, n)| set.with(limit, n));
+
+        let expected = Limits {
+            fuel: 3,
+            memory_bytes: 4 << 20,
+            deadline: Duration::from_millis(5),
+            result_bytes: 6,
+            log_lines: 7,
+            log_bytes: 8,
+            http_requests: 9,
+            http_concurrent: 10,
+            http_request_bytes: 11,
+            http_response_bytes: 12,
+            fs_write_bytes: 13,
+            checkpoint_bytes: 14,
+            client_calls: 15,
+            events: 16,
+        };
+        assert_eq!(Limits::from(&numbered), expected);
+    }
 
     #[test]
     fn all_memories_share_one_limit() {

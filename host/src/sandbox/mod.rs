@@ -20,12 +20,16 @@ mod attempt;
 mod bindings;
 mod cache;
 mod checkpoint;
+mod client;
 mod component;
 mod contract;
 mod describe;
+mod direct_events;
 mod engine;
 mod events;
 mod failure;
+mod files;
+mod http;
 mod imports;
 mod invoke;
 mod json;
@@ -41,14 +45,17 @@ mod violations;
 
 pub use cache::CacheError;
 pub use checkpoint::CheckpointSink;
+pub use client::{ClientCall, ClientError, ClientHandle, StepOfTask, TaskQuery, TaskSubmission};
 pub use component::{ComponentError, Prepared};
 pub use contract::{
     AttemptReport, DispatchError, ErrorType, Failure, HandlerRef, Invocation, StepContext, StepOutcome, Success,
 };
 pub use describe::{ComponentInfo, Sdk};
+pub use direct_events::{DirectEvent, DirectEventError, DirectEventHandle};
 pub use engine::{ResetStrategy, SandboxFacts};
 pub use events::{EventCall, EventCallError, Publication, PublishRequest};
 pub use failure::{AttemptError, Exceeded, HostFailure};
+pub use http::{HttpSettings, TlsError};
 pub(crate) use imports::log::TARGET as GUEST_LOG;
 pub use json::unstorable;
 pub use limits::{Limits, Usage};
@@ -76,6 +83,8 @@ pub struct SandboxSettings {
     /// Ceiling over [`Limits::memory_bytes`] of every attempt, and the greatest size of one linear memory; in bytes, at most
     /// 4 GiB. 256 MiB is sensible.
     pub max_memory_bytes: usize,
+    /// How outbound HTTP is set up.
+    pub http: HttpSettings,
 }
 
 /// The sandbox could not be set up.
@@ -98,6 +107,9 @@ pub enum SandboxError {
     /// The compile cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// Outbound HTTP could not be set up.
+    #[error(transparent)]
+    Http(#[from] TlsError),
 }
 
 /// Compiles, links and runs handler components. Cheap to clone.
@@ -108,6 +120,7 @@ struct Shared {
     engine: Engine,
     linker: Linker<Attempt>,
     cache: CompileCache,
+    outbound: http::Outbound,
     facts: SandboxFacts,
     processors: Processors,
 }
@@ -120,12 +133,13 @@ impl Sandbox {
     /// [`SandboxError`], with what to change.
     pub fn new(settings: &SandboxSettings) -> Result<Self, SandboxError> {
         let cache = CompileCache::open(&settings.cache_dir)?;
+        let outbound = http::Outbound::new(&settings.http)?;
         let (engine, facts) = engine::build(settings)?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)
             .map_err(|error| SandboxError::Engine { slots: settings.max_concurrent, detail: format!("{error:#}") })?;
         let processors = Processors::start().map_err(SandboxError::Threads)?;
-        Ok(Self(Arc::new(Shared { engine, linker, cache, facts, processors })))
+        Ok(Self(Arc::new(Shared { engine, linker, cache, outbound, facts, processors })))
     }
 
     /// What the machine allowed.
@@ -148,8 +162,8 @@ impl Sandbox {
         let shared = Arc::clone(&self.0);
         let package = package.clone();
         let preparing = tokio::task::spawn_blocking(move || {
-            let Shared { engine, linker, cache, facts, .. } = &*shared;
-            component::prepare(engine, linker, cache, &facts.fingerprint, &package, granted)
+            let Shared { engine, linker, cache, outbound, facts, .. } = &*shared;
+            component::prepare(engine, linker, cache, outbound, &facts.fingerprint, &package, granted)
         });
         match preparing.await {
             Ok(prepared) => prepared.map(Arc::new),

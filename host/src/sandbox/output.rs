@@ -33,7 +33,7 @@ impl Tail {
 pub(super) fn clean(text: &str) -> String {
     text.chars()
         .filter_map(|char| match char {
-            '\n' | '\t' => Some(' '),
+            '\n' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
             '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => None,
             char if char.is_control() => None,
             char => Some(char),
@@ -105,6 +105,6 @@ mod tests {
 
     #[test]
     fn guest_text_cannot_forge_lines_or_colours() {
-        assert_eq!(clean("a\nERROR b\x1b[31m\r\0\u{9b}\u{202e}c"), "a ERROR b[31mc");
+        assert_eq!(clean("a\nERROR b\x1b[31m\r\0\u{9b}\u{202e}c\u{2028}d"), "a ERROR b[31mc d");
     }
 }

@@ -12,7 +12,7 @@
 //! stay with the runtime that started the call: it is never busy with guests, so deadlines are punctual.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -124,7 +124,8 @@ impl Shared {
             if let Some(job) = state.turns.next() {
                 drop(state);
                 let start = Instant::now();
-                let again = job.run();
+                // What panics while it is dropped takes no thread with it.
+                let again = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or(false);
                 let used = start.elapsed();
                 state = self.lock();
                 state.turns.charge(&job.tenant, used);

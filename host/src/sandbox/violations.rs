@@ -26,6 +26,12 @@ impl Violations {
         self.0.changed.notify_one();
     }
 
+    /// As [`Violations::exceed`], for a function the guest waits for: it never comes back to a guest that might go on.
+    pub(super) async fn end<Never>(&self, exceeded: Exceeded, limit: u64, used: u64) -> Never {
+        self.exceed(exceeded, limit, used);
+        std::future::pending().await
+    }
+
     /// The violation, if there is one.
     pub(super) fn first(&self) -> Option<AttemptError> {
         self.0.first.get().cloned()

@@ -1,6 +1,7 @@
 //! Progress of steps that run on.
 
 use serde_json::value::RawValue;
+use sqlx::types::Json;
 
 use super::{Lease, Store, StoreError};
 
@@ -16,18 +17,23 @@ pub struct Checkpoint {
 }
 
 impl Store {
-    /// Stores the progress of a claimed step; it is on disk when this returns. False if the lease is lost: nothing was
-    /// stored then.
+    /// Stores the progress of a claimed step; it is on disk when this returns. Gives the checkpoint as the next call sees
+    /// it, `None` if the lease is lost: nothing was stored then.
     ///
     /// # Errors
     /// The database fails, or cannot take a value.
-    pub async fn save_checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
-        let saved = sqlx::query_scalar("select tasker.save_checkpoint($1, $2, $3, $4, $5)")
-            .bind(lease.step_uuid)
-            .bind(lease.claim)
-            .bind(checkpoint.cursor.get())
-            .bind(i64::try_from(checkpoint.items_processed).unwrap_or(i64::MAX))
-            .bind(checkpoint.accumulated_results.as_ref().map(|results| results.get()));
-        Ok(saved.fetch_one(&self.pool).await?)
+    pub async fn save_checkpoint(
+        &self,
+        lease: &Lease,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<Box<RawValue>>, StoreError> {
+        let saved =
+            sqlx::query_scalar::<_, Option<Json<Box<RawValue>>>>("select tasker.save_checkpoint($1, $2, $3, $4, $5)")
+                .bind(lease.step_uuid)
+                .bind(lease.claim)
+                .bind(checkpoint.cursor.get())
+                .bind(i64::try_from(checkpoint.items_processed).unwrap_or(i64::MAX))
+                .bind(checkpoint.accumulated_results.as_ref().map(|results| results.get()));
+        Ok(saved.fetch_one(&self.pool).await?.map(|stored| stored.0))
     }
 }

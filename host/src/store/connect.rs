@@ -12,8 +12,9 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor, Row};
+use tokio::sync::Semaphore;
 
-use super::StoreError;
+use super::{StoreError, guests};
 
 const OLDEST_SERVER: u32 = 150_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +26,8 @@ const TRUSTED_REST: Duration = Duration::from_secs(1);
 pub struct Store {
     pub(super) pool: PgPool,
     pub(super) options: PgConnectOptions,
+    /// The connections that guests may have at once.
+    pub(super) guests: Arc<Semaphore>,
     target: Arc<str>,
 }
 
@@ -62,7 +65,7 @@ impl Store {
         // Held together, they are as many connections as the pool may have.
         let held = try_join_all((0..connections).map(|_| pool.acquire())).await;
         drop(held.map_err(|error| explain(error, &target))?);
-        Ok(Self { pool, options, target: target.into() })
+        Ok(Self { pool, options, guests: guests::slots(connections), target: target.into() })
     }
 
     /// The server and database, as a person would name them; without the password.

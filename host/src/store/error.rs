@@ -98,7 +98,7 @@ pub enum StoreError {
     /// A namespace whose name cannot be that of a queue of events.
     #[error(
         "namespace {namespace:?} cannot have events: its name becomes part of a queue's, so a namespace whose templates \
-         declare `publishes_events` has at most 29 characters"
+         declare `publishes_events`, or whose handlers publish by themselves, has at most 29 characters"
     )]
     EventNamespace {
         /// The name.

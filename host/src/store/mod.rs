@@ -15,11 +15,14 @@ mod checkpoint;
 mod claim;
 mod columns;
 mod complete;
+mod components;
 mod connect;
 mod dead_letters;
+mod direct_events;
 mod error;
 mod events;
 mod growth;
+mod guests;
 mod lease;
 pub mod managed;
 mod migrate;
@@ -34,12 +37,15 @@ mod tasks;
 mod templates;
 mod view;
 mod wake;
+mod within;
 
 pub use checkpoint::Checkpoint;
 pub use claim::{ClaimRequest, ClaimedStep};
 pub use complete::{Acceptance, AttemptRecord, Completion, CompletionReport, TaskChange, Usage, Verdict};
+pub use components::{FoundComponent, KnownComponent};
 pub use connect::Store;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterStats, DeadLetterUpdate, Investigation};
+pub use direct_events::{DirectlyPublished, NewDirectEvent};
 pub use error::StoreError;
 pub use events::QueuedEvent;
 pub use growth::{ExistingStep, GrownStep, Growth, GrowthState, NewBatch};
@@ -58,3 +64,4 @@ pub use view::{
     AttemptTotals, AttemptView, ResultMetadata, StepExecutionResult, StepView, TaskFilter, TaskView, TransitionView,
 };
 pub use wake::{Heard, WakeListener};
+pub use within::Within;

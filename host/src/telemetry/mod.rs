@@ -3,7 +3,7 @@
 //!
 //! Nobody waits for standard error: see `writer`.
 //!
-//! `RUST_LOG` chooses what is said, `info` by default. What handlers log has the target `guest`: `RUST_LOG=warn,guest=debug`
+//! `RUST_LOG` chooses what is said, `info` by default. What handlers log has the target `handler`: `RUST_LOG=warn,handler=debug`
 //! shows them and little else.
 
 mod writer;
@@ -29,7 +29,7 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `RUST_LOG` cannot be understood.
-    #[error("RUST_LOG is not a filter: {0}; expected something like `info`, or `warn,guest=debug`")]
+    #[error("RUST_LOG is not a filter: {0}; expected something like `info`, or `warn,handler=debug`")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     /// The thread that writes the log could not be started.
     #[error("the thread that writes the log can't be started: {0}")]
@@ -79,8 +79,8 @@ mod tests {
     fn info_is_the_default_and_a_filter_that_is_none_is_refused() {
         assert_eq!(filter(None).unwrap().to_string(), "info");
         assert_eq!(filter(Some(" ")).unwrap().to_string(), "info");
-        assert_eq!(filter(Some("guest=debug")).unwrap().to_string(), "guest=debug");
-        let error = filter(Some("guest=loud")).unwrap_err().to_string();
+        assert_eq!(filter(Some("handler=debug")).unwrap().to_string(), "handler=debug");
+        let error = filter(Some("handler=loud")).unwrap_err().to_string();
         assert!(error.starts_with("RUST_LOG is not a filter: "), "{error}");
     }
 }

@@ -31,6 +31,7 @@ pub use parse::{Parsed, TemplateError, parse};
 pub use plan::{Plan, PlanError, PlannedStep, plan};
 pub use scan::{LoadedTemplate, Scan, load, scan};
 pub use schema::{Schema, SchemaError};
+pub use shape::is_event_name;
 pub use step::{
     Backoff, BatchConfig, DeliveryMode, EventCondition, EventDeclaration, FailureStrategy, Handler, Retry,
     StepDefinition, StepType,

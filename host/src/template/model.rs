@@ -1,7 +1,7 @@
 //! A template as data, under the names it has in YAML and in the stored JSON.
 //!
 //! Reading the stored JSON back is lenient (unknown keys are passed over, absent ones get their defaults), because rows
-//! outlive the version that wrote them. Writing is complete: every key, `null` where nothing was said.
+//! outlive the version that wrote them. Writing is complete: every key Tasker has, `null` where nothing was said.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::step::{Retry, StepDefinition};
+use crate::config::limits::LimitSet;
 
 /// A workflow: named steps and how they depend on each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ impl Template {
     }
 
     /// The template as it is in `environment`: the overrides of that name are applied in the order they were written,
-    /// `ALL` to every step. `initialization` is merged key by key; `retry` and `timeout_seconds` replace.
+    /// `ALL` to every step. `initialization` and `limits` are merged key by key; `retry` and `timeout_seconds` replace.
     #[must_use]
     pub fn for_environment(&self, environment: &str) -> Template {
         let mut resolved = self.clone();
@@ -72,7 +73,7 @@ impl Template {
                 if let Some(retry) = &over.retry {
                     step.retry = retry.clone();
                 }
-                step.timeout_seconds = over.timeout_seconds.or(step.timeout_seconds);
+                step.override_limits(over.timeout_seconds, &over.limits);
             }
         }
         resolved
@@ -170,6 +171,9 @@ pub struct StepOverride {
     /// Replaces the step's limit.
     #[serde(default)]
     pub timeout_seconds: Option<u64>,
+    /// Laid over the step's limits.
+    #[serde(default, skip_serializing_if = "LimitSet::is_empty")]
+    pub limits: LimitSet,
     /// Replaces the step's retry as a whole.
     #[serde(default)]
     pub retry: Option<Retry>,

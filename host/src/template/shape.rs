@@ -1,5 +1,6 @@
 //! The YAML schema as a table, in the order of the model.
 
+use crate::config::limits::LIMITS;
 use crate::document::{
     Field,
     Shape::{self, Any, Boolean, Integer, List, OneOf, Table, TableOf, Text},
@@ -55,6 +56,7 @@ const STEP: Shape = Table(&[
     Field::optional("system_dependency", TEXT),
     Field::optional("retry", RETRY),
     Field::optional("timeout_seconds", Integer(1, WEEK_SECONDS)),
+    Field::optional("limits", LIMITS),
     Field::optional("publishes_events", List(&EVENT)),
     Field::optional("batch_config", BATCH_CONFIG),
     Field::optional("result_schema", Any),
@@ -102,6 +104,7 @@ const ENVIRONMENT: Shape = Table(&[Field::optional(
         Field::required("name", NAME),
         Field::optional("handler", Table(&[Field::optional("initialization", TableOf(&Any))])),
         Field::optional("timeout_seconds", Integer(1, WEEK_SECONDS)),
+        Field::optional("limits", LIMITS),
         Field::optional("retry", RETRY),
     ])),
 )]);
@@ -130,6 +133,7 @@ fn is_version(text: &str) -> bool {
     numbers.len() == 3 && numbers.iter().all(number) && rest.len() != 1 && rest.chars().all(allowed)
 }
 
-fn is_event_name(text: &str) -> bool {
+/// Whether a text may be the name of an event: dotted, of `a-z0-9_.`.
+pub fn is_event_name(text: &str) -> bool {
     text.contains('.') && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.'))
 }

@@ -1,9 +1,9 @@
 //! A step as data: what runs, after what, how often, and what it announces.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+
+use crate::config::limits::{Limit, LimitSet};
 
 /// One step of a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,11 @@ pub struct StepDefinition {
     /// Wall-clock limit of one attempt; `None` leaves it to the settings.
     #[serde(default)]
     pub timeout_seconds: Option<u64>,
+    /// What one attempt may use, over what its handler asks for and under the ceiling of the namespace. The host's own key,
+    /// which Tasker does not have; written only where something is said, and without `timeout_ms` where `timeout_seconds`
+    /// is set. A limit of a later version is refused when it is read back, because it would not be kept.
+    #[serde(default, skip_serializing_if = "LimitSet::is_empty")]
+    pub limits: LimitSet,
     /// The events published when it ends.
     #[serde(default)]
     pub publishes_events: Vec<EventDeclaration>,
@@ -45,9 +50,26 @@ pub struct StepDefinition {
 }
 
 impl StepDefinition {
-    /// Wall-clock limit of one attempt, when the template sets one.
-    pub fn timeout(&self) -> Option<Duration> {
-        self.timeout_seconds.map(Duration::from_secs)
+    /// Every limit the template sets, `timeout_seconds` among them.
+    pub fn all_limits(&self) -> LimitSet {
+        let mut limits = self.limits;
+        if let Some(seconds) = self.timeout_seconds {
+            limits.set(Limit::TimeoutMs, Some(seconds.saturating_mul(1_000)));
+        }
+        limits
+    }
+
+    /// Lays the time and the limits of an override over its own. Whichever way the override writes the time, it replaces the
+    /// step's.
+    pub(super) fn override_limits(&mut self, timeout_seconds: Option<u64>, limits: &LimitSet) {
+        if timeout_seconds.is_some() {
+            self.timeout_seconds = timeout_seconds;
+            self.limits.set(Limit::TimeoutMs, None);
+        }
+        if limits.get(Limit::TimeoutMs).is_some() {
+            self.timeout_seconds = None;
+        }
+        self.limits = limits.or(&self.limits);
     }
 }
 

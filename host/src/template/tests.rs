@@ -4,6 +4,7 @@
 use std::{fs, path::Path};
 
 use super::*;
+use crate::config::limits::Limit;
 use crate::document::golden;
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/template");
@@ -91,9 +92,28 @@ fn overrides_of_an_environment_apply_in_order_merging_initialization_and_replaci
     assert_eq!(after.handler.initialization["limits"], serde_json::json!([]));
     assert_eq!(after.handler.initialization["nested"], before.handler.initialization["nested"]);
     assert_eq!((after.retry.max_attempts, after.retry.backoff_base_ms), (1, None), "retry is replaced as a whole");
-    assert!(resolved.steps.iter().all(|step| step.timeout() == Some(std::time::Duration::from_secs(5))), "ALL is all");
+    assert!(resolved.steps.iter().all(|step| step.all_limits().get(Limit::TimeoutMs) == Some(5_000)), "ALL is all");
     assert_eq!(written.for_environment("production"), written);
     assert_eq!(written.for_environment("unheard of"), written);
+}
+
+#[test]
+fn overrides_lay_limits_over_those_of_the_step_and_the_time_replaces_the_time_however_it_is_written() {
+    let text = fs::read_to_string(Path::new(FILES).join("valid/limits.yaml")).unwrap();
+    let written = parse("limits.yaml", &text).unwrap().template;
+    let limits = |environment: &str| {
+        let resolved = written.for_environment(environment);
+        let limits: Vec<_> = resolved.steps.iter().map(|step| format!("{:?}", step.all_limits())).collect();
+        limits.join(" ")
+    };
+    assert_eq!(
+        limits("development"),
+        r#"{"fuel": 1000000000, "memory_mb": 64, "timeout_ms": 2500} {"timeout_ms": 7000} {}"#
+    );
+    assert_eq!(
+        limits("test"),
+        r#"{"fuel": 5, "memory_mb": 64, "timeout_ms": 1000} {"fuel": 5, "timeout_ms": 250} {"fuel": 5}"#
+    );
 }
 
 #[test]

@@ -26,7 +26,9 @@ pub(super) fn check(tree: &Node, report: &mut Report) {
     check_cycles(&steps, parents, report);
     schemas::check(tree, &steps, report);
     for step in &steps {
-        check_waits(step.node.get("retry"), &format!("steps[{}]", step.name), report);
+        let path = format!("steps[{}]", step.name);
+        check_waits(step.node.get("retry"), &path, report);
+        check_time(step.node, &path, report);
     }
     check_environments(tree, &by_name, report);
 }
@@ -172,11 +174,24 @@ fn check_waits(retry: Option<&Node>, path: &str, report: &mut Report) {
     }
 }
 
+/// The time has two names, Tasker's and that of the limit; said twice it would be a guess which counts.
+fn check_time(step: &Node, path: &str, report: &mut Report) {
+    let limit = step.get("limits").and_then(|limits| limits.get("timeout_ms"));
+    if let (Some(_), Some(limit)) = (step.get("timeout_seconds"), limit) {
+        report.error(
+            &limit.at,
+            format!("`{path}.limits.timeout_ms` and `{path}.timeout_seconds` set the same limit; keep one of them"),
+        );
+    }
+}
+
 fn check_environments(tree: &Node, by_name: &BTreeMap<&str, usize>, report: &mut Report) {
     for environment in tree.get("environments").map_or(&[][..], Node::entries) {
         for step in environment.node.get("steps").map_or(&[][..], Node::items).iter().filter_map(Step::read) {
             let name = step.name;
-            check_waits(step.node.get("retry"), &format!("environments.{}.steps[{name}]", environment.key), report);
+            let path = format!("environments.{}.steps[{name}]", environment.key);
+            check_waits(step.node.get("retry"), &path, report);
+            check_time(step.node, &path, report);
             if name != model::ALL_STEPS && !by_name.contains_key(name) {
                 let hint = did_you_mean(name, by_name.keys().copied().chain([model::ALL_STEPS]));
                 report.error(

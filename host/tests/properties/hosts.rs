@@ -180,7 +180,7 @@ impl Host {
             };
             let saved =
                 cluster.store.save_checkpoint(&step.lease, &checkpoint).await.map_err(told("save_checkpoint"))?;
-            if !saved {
+            if saved.is_none() {
                 return Err(format!("{}: a checkpoint was refused under a current claim", step.name));
             }
         }

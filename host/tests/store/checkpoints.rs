@@ -15,9 +15,9 @@ async fn progress_is_there_for_the_next_attempt_and_its_history_is_kept() {
     bench.task(&[("count", &[])]).await;
     let claimed = bench.claim_one().await;
     assert!(claimed.checkpoint.is_none());
-    assert!(bench.store.save_checkpoint(&claimed.lease, &at("100", 100, None)).await.unwrap());
+    assert!(bench.store.save_checkpoint(&claimed.lease, &at("100", 100, None)).await.unwrap().is_some());
     let second = at(r#"{"row":200,"left":null}"#, 200, Some(r#"{"sum":3.50}"#));
-    assert!(bench.store.save_checkpoint(&claimed.lease, &second).await.unwrap());
+    assert!(bench.store.save_checkpoint(&claimed.lease, &second).await.unwrap().is_some());
     bench.store.complete_steps(&[to_be_retried(&claimed, Duration::ZERO)]).await.unwrap();
     bench.store.enqueue_due(10).await.unwrap();
 
@@ -38,7 +38,7 @@ async fn progress_of_a_lost_claim_is_not_stored() {
     let first = bench.claim_one().await;
     bench.lapse_leases().await;
     bench.claim_one().await;
-    assert!(!bench.store.save_checkpoint(&first.lease, &at("1", 1, None)).await.unwrap());
+    assert!(bench.store.save_checkpoint(&first.lease, &at("1", 1, None)).await.unwrap().is_none());
     assert_eq!(bench.number("select count(*) from tasker.checkpoints").await, 0);
 }
 

@@ -6,8 +6,10 @@
 mod checkpoints;
 mod claim_steps;
 mod complete_steps;
+mod components;
 mod connect;
 mod create_tasks;
+mod direct_events;
 mod enqueue_due;
 mod grow_task;
 mod leases;
@@ -22,3 +24,4 @@ mod state_machine;
 mod support;
 mod views;
 mod wake;
+mod within;

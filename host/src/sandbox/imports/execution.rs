@@ -2,7 +2,7 @@
 //!
 //! Storing progress waits for the database, and that time counts against the deadline: a guest that stores without end
 //! is stopped as one that computes without end is. How often one call may store is bounded too, because each time leaves
-//! a row.
+//! a row. One that is larger than it may be ends the attempt, as one that is yielded does.
 
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use crate::sandbox::attempt::Attempt;
 use crate::sandbox::bindings::tasker::handler::execution;
 use crate::sandbox::bindings::tasker::handler::types::CheckpointYield;
 use crate::sandbox::checkpoint;
+use crate::sandbox::failure::AttemptError;
 
 /// Checkpoints one call may store.
 const SAVES: u32 = 1_000;
@@ -33,7 +34,14 @@ impl execution::Host for Attempt {
             return Err(format!("this call has stored progress {SAVES} times; store it less often"));
         }
         self.saves += 1;
-        let checkpoint = checkpoint::accept(progress, self.checkpoint_bytes).map_err(|error| error.to_string())?;
-        sink.save(checkpoint).await
+        match checkpoint::accept(progress, self.checkpoint_bytes) {
+            Ok(checkpoint) => sink.save(checkpoint).await,
+            Err(error) => {
+                if let AttemptError::LimitExceeded { exceeded, limit, used } = error {
+                    self.violations.exceed(exceeded, limit, used);
+                }
+                Err(error.cause().to_string())
+            }
+        }
     }
 }

@@ -1,49 +1,36 @@
-//! `wasi:http`: linked because StarlingMonkey components import it, and refused because nothing grants it.
+//! `wasi:http`: requests go out through the attempt's [`Session`], which says what may go where.
 //!
-//! A guest sees only an opaque network error, the same for every cause, so the host remembers what it refused and says so
-//! in the log and in the step's failure.
+//! A guest sees only an opaque network error, nearly the same for every cause, so the session notes the causes for the log
+//! and the step's failure. Headers that belong to the connection (`connection`, `transfer-encoding`, `upgrade` and the like),
+//! those for proxies, and `host` are refused by `wasi:http` itself where a guest makes them.
 
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// How many refused hosts are remembered.
-const REMEMBERED: usize = 8;
+use crate::sandbox::http::{Session, Transfer};
 
-/// Refuses every request and remembers where it would have gone.
-#[derive(Debug, Default)]
-pub(in crate::sandbox) struct HttpRefusals {
-    hosts: Vec<String>,
-    requests: u32,
-}
-
-impl HttpRefusals {
-    /// Requests that were refused.
-    pub(in crate::sandbox) fn requests(&self) -> u32 {
-        self.requests
-    }
-
-    /// Says what was refused, if anything was.
-    pub(in crate::sandbox) fn reason(&self) -> Option<String> {
-        (!self.hosts.is_empty()).then(|| format!("outbound HTTP to {} is not granted", self.hosts.join(", ")))
-    }
-}
+/// Bytes a guest may write to a body at once. Two such pieces wait in the host for each body that is not sent.
+const CHUNK: usize = 64 << 10;
 
 /// A response, and what becomes of its connection.
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, Transfer)>;
-/// Ends when the transfer of a body does.
-type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
-impl WasiHttpHooks for HttpRefusals {
+impl WasiHttpHooks for Session {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _transfer: Transfer,
+        options: Option<RequestOptions>,
+        _received: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        self.requests += 1;
-        let host = request.uri().authority().map_or("an unnamed host", http::uri::Authority::as_str);
-        if self.hosts.len() < REMEMBERED && !self.hosts.iter().any(|known| known == host) {
-            self.hosts.push(host.to_owned());
-        }
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
+        Box::new(self.send(request, options))
+    }
+
+    /// Asked whenever a guest begins a body.
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        self.begin_body();
+        1
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
     }
 }

@@ -98,13 +98,18 @@ async fn a_checkpoint_is_an_outcome_of_its_own() {
 
 #[tokio::test]
 async fn a_checkpoint_is_checked_and_bounded_like_a_result() {
-    let limits = Limits { result_bytes: 10, ..Limits::default() };
+    let limits = Limits { checkpoint_bytes: 10, ..Limits::default() };
     for (cursor, accumulated, error_type, message) in [
         ("{oops", None, "invalid_result", "the handler's cursor is not JSON"),
         (r#""\u0000""#, None, "invalid_result", "cursor contains \\u0000"),
         ("1", Some("[]"), "invalid_result", "accumulated results is not a JSON object"),
-        (r#""0123456789""#, None, "result_too_large", "more than 10 bytes of cursor"),
-        ("1", Some(r#"{"a":"0123"}"#), "result_too_large", "more than 10 bytes of accumulated results"),
+        (
+            r#""0123456789""#,
+            None,
+            "checkpoint_bytes_exceeded",
+            "may have 10 bytes in one part of a checkpoint and went on to 12",
+        ),
+        ("1", Some(r#"{"a":"0123"}"#), "checkpoint_bytes_exceeded", "went on to 12"),
     ] {
         let error = Bench::new().error(&yielding(cursor, accumulated), limits.clone()).await;
         assert_eq!((error.error_type(), error.retryable()), (error_type, false));
@@ -132,6 +137,18 @@ async fn a_guest_is_told_when_its_progress_was_not_stored() {
     assert_eq!(seen.lock().unwrap().len(), 1);
     // No sink at all.
     assert!(run(&refused, None, Limits::default()).await.outcome.is_ok());
+}
+
+#[tokio::test]
+async fn progress_beyond_its_limit_ends_the_attempt_whatever_the_guest_makes_of_it() {
+    let (sink, seen) = sink(Ok(()));
+    let limits = Limits { checkpoint_bytes: 1, ..Limits::default() };
+
+    let report = run(&saving("(drop (call $save)) (i32.const 256)"), Some(sink), limits).await;
+
+    let error = report.outcome.unwrap_err();
+    assert_eq!(error, AttemptError::LimitExceeded { exceeded: Exceeded::CheckpointBytes, limit: 1, used: 2 });
+    assert!(seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn a_publisher_that_misbehaves_fails_as_a_handler_would() {
     assert_eq!(attempt_error(prepared_event("Loop", limits).await).error_type(), "timeout");
     let limits = Limits { result_bytes: 10, ..Limits::default() };
     let error = attempt_error(prepared_event("Paid", limits).await);
-    assert_eq!(error, AttemptError::ResultTooLarge { what: "payload", limit: 10 });
+    assert_eq!(error, AttemptError::ResultTooLarge { what: "payload", limit: 10, used: Some(31) });
 }
 
 #[tokio::test]

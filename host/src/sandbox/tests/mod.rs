@@ -2,6 +2,10 @@
 
 mod checkpoints;
 mod events;
+mod files;
+mod granted;
+mod imports;
+mod raw;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +16,7 @@ use uuid::Uuid;
 use super::*;
 
 /// A guest that succeeds with `{}`.
-const FLOOR: &str = include_str!("../../../../tests/guests/floor.wat");
+pub(crate) const FLOOR: &str = include_str!("../../../../tests/guests/floor.wat");
 
 /// The floor guest with another body of its `handle` function.
 fn guest(handle: &str) -> String {
@@ -68,7 +72,8 @@ impl Bench {
     pub(crate) fn with_slots(max_concurrent: u32) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
-        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20 };
+        let http = HttpSettings::default();
+        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20, http };
         Self { sandbox: Sandbox::new(&settings).unwrap(), directory }
     }
 
@@ -108,7 +113,14 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 3,
         event: "{}".into(),
     };
-    Invocation { context, limits, cancellation: CancellationToken::new(), checkpoints: None }
+    Invocation {
+        context,
+        limits,
+        cancellation: CancellationToken::new(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    }
 }
 
 #[tokio::test]
@@ -264,7 +276,7 @@ async fn a_result_beyond_its_limit_is_refused() {
     let error = Bench::new().error(&returning(r#""0123456789""#), limits).await;
 
     assert_eq!(error.error_type(), "result_too_large");
-    assert!(error.to_string().contains("more than 10 bytes of result"), "{error}");
+    assert!(error.to_string().contains("12 bytes of result and may hand over 10"), "{error}");
 }
 
 #[tokio::test]
@@ -399,15 +411,23 @@ async fn an_export_of_another_shape_cannot_describe_itself() {
 
 #[tokio::test]
 async fn an_import_that_is_not_granted_is_refused_by_name() {
-    let sockets = FLOOR.replacen(
-        "(component\n",
-        r#"(component (import "wasi:sockets/instance-network@0.2.0" (instance (export "x" (func))))"#,
-        1,
-    );
-
-    let error = Bench::new().component_error(&sockets).await.to_string();
-
-    assert!(error.contains("wasi:sockets/instance-network@0.2.0"), "{error}");
+    let importing = |name: &str| {
+        FLOOR.replacen("(component\n", &format!(r#"(component (import "{name}" (instance (export "x" (func))))"#), 1)
+    };
+    for (import, part) in [
+        ("wasi:sockets/instance-network@0.2.0", "no component gets sockets: nobody can grant them"),
+        ("tasker:handler/client@0.1.0", "build it again:\n\n[grants]\nclient = true"),
+        ("tasker:handler/events@0.1.0", "build it again:\n\n[grants]\nevents = true"),
+        ("wasi:other/thing@0.2.0", "what this host does not provide"),
+    ] {
+        let error = Bench::new().component_error(&importing(import)).await.to_string();
+        assert!(error.contains(import) && error.contains(part), "{error}");
+    }
+    let bench = Bench::new();
+    let mut package = bench.package(&wat::parse_str(importing("tasker:handler/client@0.1.0")).unwrap());
+    package.asks.client = true;
+    let error = bench.sandbox.prepare(&package, Granted::default()).await.unwrap_err().to_string();
+    assert!(error.ends_with("its namespace is not allowed `client`"), "{error}");
 }
 
 #[tokio::test]
@@ -440,7 +460,8 @@ async fn a_component_that_changed_since_it_was_registered_is_refused() {
 fn a_sandbox_that_does_not_fit_says_what_to_lower() {
     let directory = tempfile::tempdir().unwrap();
     let cache_dir: PathBuf = directory.path().join("cache");
-    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20 };
+    let http = HttpSettings::default();
+    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20, http };
 
     let error = Sandbox::new(&settings).unwrap_err().to_string();
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::Package;
-use tasker_wasm_host::sandbox::{Sandbox, SandboxSettings};
+use tasker_wasm_host::sandbox::{HttpSettings, Sandbox, SandboxSettings};
 use tasker_wasm_tests::{package, workspace};
 
 fn main() -> ExitCode {
@@ -38,6 +38,7 @@ async fn measure() -> anyhow::Result<()> {
         cache_dir: workspace().join("target/test-cache/components"),
         max_concurrent: 33,
         max_memory_bytes: 128 << 20,
+        http: HttpSettings::default(),
     })?;
     println!("{}\n", sandbox.facts());
 

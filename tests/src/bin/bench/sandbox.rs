@@ -49,8 +49,14 @@ pub async fn measure(sandbox: &Sandbox, typescript: &Arc<Prepared>, floor: &Arc<
 }
 
 async fn call(sandbox: &Sandbox, component: &Arc<Prepared>, context: StepContext) -> anyhow::Result<(Duration, u64)> {
-    let invocation =
-        Invocation { context, limits: Limits::default(), cancellation: Default::default(), checkpoints: None };
+    let invocation = Invocation {
+        context,
+        limits: Limits::default(),
+        cancellation: Default::default(),
+        checkpoints: None,
+        client: None,
+        events: None,
+    };
     let start = Instant::now();
     let report = sandbox.invoke(component, invocation).await?;
     let took = start.elapsed();

@@ -26,8 +26,8 @@ test: host guests lint ## Install, build and run every check (what CI runs)
 	$(call say,"every check passed")
 
 .PHONY: bench
-bench: host guests ## Measure the sandbox, the way of a step, a full database and late retries, as ratios in one run
-	$(call say,"measuring (about two minutes)")
+bench: host guests ## Measure the sandbox, the way of a step, a full database, late retries and neighbours, as ratios in one run
+	$(call say,"measuring (about three minutes)")
 	@$(CARGO) run --quiet -p tasker-wasm-tests --bin bench
 
 .PHONY: lint

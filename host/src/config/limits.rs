@@ -2,7 +2,7 @@
 //!
 //! Settings, manifests and templates speak of limits with the same names, units and bounds, so all of them use the one
 //! table below. A [`LimitSet`] holds what one of these places says; what an attempt gets is one laid over the other
-//! ([`LimitSet::or`]) and cut to the ceiling of its namespace ([`LimitSet::lower`]).
+//! ([`LimitSet::or`]) and cut to the ceiling of its namespace ([`LimitSet::at_most`]).
 
 use std::fmt;
 

@@ -11,7 +11,7 @@ use tasker_wasm_host::config::limits::Limit;
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::{Host, register_template};
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
-use tasker_wasm_host::store::{NewTask, TaskChange, TemplateRow};
+use tasker_wasm_host::store::{NewTask, Operator, TaskChange, TemplateRow};
 use tasker_wasm_host::template::{self, LoadedTemplate};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::task::JoinSet;
@@ -21,8 +21,8 @@ use super::{TestDatabase, package, workspace};
 
 /// Time between two steps of the well-behaved tenant.
 const PACE: Duration = Duration::from_millis(20);
-/// Hostile tasks that wait or run at any time: more than there are slots.
-const OUTSTANDING: usize = 48;
+/// Hostile steps that wait when a turn begins: more than can end in it.
+const BACKLOG: usize = 200;
 
 /// A host in this process that serves both.
 pub struct Street {
@@ -110,50 +110,64 @@ impl Street {
         Ok(took)
     }
 
-    /// Keeps every slot that `hostile` templates can get busy while `work` goes on, and until none of their steps is left.
+    /// Does `work` while `hostile` templates keep every slot busy that they can get, and waits until none of their steps
+    /// runs any more.
     ///
     /// # Errors
     ///
-    /// What `work` fails with, or the database refuses.
+    /// What `work` fails with, the database refuses, or the hostile steps were over before the work was.
     pub async fn beside<T>(
         &self,
         hostile: &[TemplateRow],
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
-        let mut changes = self.host.dispatch().task_changes();
-        let mut kinds = hostile.iter().cycle();
-        let mut create = |count: usize| {
-            let tasks = kinds.by_ref().take(count).map(|kind| task(kind, r#"{"ms": 3600000, "lines": 20000}"#));
-            tasks.collect::<anyhow::Result<Vec<_>>>()
-        };
-        let tasks = create(OUTSTANDING)?;
-        let mut outstanding: Vec<Uuid> = tasks.iter().map(|task| task.task_uuid).collect();
-        self.host.create_tasks(&tasks).await?;
-        tokio::pin!(work);
-        let mut done = None;
-        while done.is_none() || !outstanding.is_empty() {
-            tokio::select! {
-                ended = &mut work, if done.is_none() => done = Some(ended?),
-                change = next(&mut changes) => {
-                    let change = change?;
-                    if !change.state.is_resting() || !outstanding.contains(&change.task_uuid) {
-                        continue;
-                    }
-                    outstanding.retain(|task| *task != change.task_uuid);
-                    if done.is_none() {
-                        let tasks = create(1)?;
-                        outstanding.extend(tasks.iter().map(|task| task.task_uuid));
-                        self.host.create_tasks(&tasks).await?;
-                    }
-                }
-            }
+        self.let_loose(hostile).await?;
+        while self.hostile_in("in_progress").await?.is_empty() {
+            tokio::time::sleep(PACE).await;
         }
-        done.context("the loop ends when the work is done")
+        let done = work.await;
+        let left = self.hostile_in("enqueued").await?;
+        anyhow::ensure!(!left.is_empty(), "the hostile steps were over before the work was");
+        let over = Operator { actor: "test".into(), reason: "the turn is over".into() };
+        for task in left {
+            // One that was claimed meanwhile winds down, or meets its deadline.
+            self.host.store().cancel_task(task, &over).await?;
+        }
+        while !self.hostile_in("in_progress").await?.is_empty() {
+            tokio::time::sleep(PACE).await;
+        }
+        done
+    }
+
+    /// Creates hostile steps, more than there are slots, and leaves them to themselves.
+    ///
+    /// # Errors
+    ///
+    /// The database refuses.
+    pub async fn let_loose(&self, hostile: &[TemplateRow]) -> anyhow::Result<()> {
+        let tasks = hostile.iter().cycle().take(BACKLOG).map(|kind| task(kind, r#"{"lines": 20000}"#));
+        self.host.create_tasks(&tasks.collect::<anyhow::Result<Vec<_>>>()?).await?;
+        Ok(())
+    }
+
+    /// The tasks whose hostile step is in this state.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn hostile_in(&self, state: &str) -> anyhow::Result<Vec<Uuid>> {
+        let tasks = sqlx::query_scalar(
+            "select t.task_uuid from tasker.steps s join tasker.tasks t using (task_uuid)
+            where t.namespace = 'hostile' and s.state::text = $1",
+        );
+        Ok(tasks.bind(state).fetch_all(self.database.pool()).await?)
     }
 
     /// Stops the host and drops its database.
     pub async fn close(self) {
         if let Some(host) = Arc::into_inner(self.host) {
+            // What still runs is put back instead of waited for.
+            host.aborter().cancel();
             host.drain().await;
         }
         self.database.drop().await;

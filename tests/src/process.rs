@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{TestDatabase, host_binary, package, workspace};
 
@@ -24,6 +25,7 @@ pub struct Settings<'a> {
 pub struct HostProcess {
     child: Child,
     log: mpsc::UnboundedReceiver<String>,
+    deaf: CancellationToken,
     seen: Vec<String>,
     _config: tempfile::TempDir,
 }
@@ -60,13 +62,28 @@ impl HostProcess {
         let mut child = command.spawn().expect("the host can be started");
         let (lines, log) = mpsc::unbounded_channel();
         let stderr = BufReader::new(child.stderr.take().expect("standard error is piped"));
+        let deaf = CancellationToken::new();
+        let deafened = deaf.clone();
         tokio::spawn(async move {
             let mut stderr = stderr.lines();
-            while let Ok(Some(line)) = stderr.next_line().await {
-                let _ = lines.send(line);
+            loop {
+                tokio::select! {
+                    biased;
+                    // The pipe stays open, and fills.
+                    () = deafened.cancelled() => std::future::pending().await,
+                    line = stderr.next_line() => match line {
+                        Ok(Some(line)) => drop(lines.send(line)),
+                        _ => return,
+                    }
+                }
             }
         });
-        Self { child, log, seen: Vec::new(), _config: config }
+        Self { child, log, deaf, seen: Vec::new(), _config: config }
+    }
+
+    /// Leaves what it logs from now on unread.
+    pub fn stop_reading(&self) {
+        self.deaf.cancel();
     }
 
     /// Whether the host has ended by itself or by a signal.
@@ -115,6 +132,18 @@ impl HostProcess {
     pub fn signal(&self, signal: Signal) {
         let pid = self.child.id().expect("the host runs");
         kill(Pid::from_raw(pid as i32), signal).expect("the host can be signalled");
+    }
+
+    /// The memory that it holds and that no file is behind, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// If the host is gone, or this is not Linux.
+    pub fn anonymous_memory(&self) -> u64 {
+        let pid = self.child.id().expect("the host runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the host runs on Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel tells");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
     /// Waits until the host has ended; gives its exit status and what it logged.

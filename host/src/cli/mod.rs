@@ -120,7 +120,8 @@ impl Cli {
     /// Carries the command out.
     pub async fn execute(self) -> ExitCode {
         let ended = match telemetry::init(self.global.log_format) {
-            Ok(()) => self.command.execute(&self.global).await,
+            // Dropped before the failure is told, which comes after what led to it.
+            Ok(_logging) => self.command.execute(&self.global).await,
             Err(error) => Err(Failure::cannot_start(error)),
         };
         match ended {

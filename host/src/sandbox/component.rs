@@ -35,6 +35,8 @@ const GRANTED_IMPORTS: [(&str, &str); 2] =
 /// A component that is ready to be called, any number of times, by any number of threads.
 pub struct Prepared {
     pub(super) name: String,
+    /// Whose turns its calls compute in.
+    pub(super) namespace: Arc<str>,
     pub(super) digest: Digest,
     pub(super) pre: InstancePre<Attempt>,
     pub(super) handlers: handlers::GuestIndices,
@@ -277,6 +279,7 @@ pub(super) fn prepare(
     let subscribers = has(SUBSCRIBERS).then(|| subscribers::GuestIndices::new(&pre)).transpose();
     Ok(Prepared {
         name: package.name.clone(),
+        namespace: package.namespace.as_str().into(),
         digest: package.digest,
         handlers: handlers::GuestIndices::new(&pre).map_err(mismatch(EXPORT))?,
         publishers: publishers.map_err(mismatch(PUBLISHERS))?,

@@ -11,8 +11,9 @@ use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 use super::limits::{CORE_INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
 use super::{SandboxError, SandboxSettings};
 
-/// Fuel between two yields to the async runtime: 0.1 to 0.2 ms of computing. tokio looks at its timers every 61 polls at
-/// the latest, so a deadline fires within about 12 ms even on a thread where nothing but this guest runs.
+/// Fuel of a slice, 0.1 to 0.2 ms of computing: how long the next in turn waits at most, and how late a deadline stops a
+/// guest that computes alone. Instructions that fill or copy memory take fuel for each byte, but are not interrupted: a
+/// slice that fills 128 MiB takes some 20 ms.
 pub(super) const FUEL_YIELD_INTERVAL: u64 = 1_000_000;
 
 /// Stack of the guest in bytes. StarlingMonkey stops recursion itself well before; a deeper stack would only let other

@@ -11,6 +11,8 @@
 //!      compile or map        Store + instance + call, dropped
 //! ```
 //!
+//! Guests compute on threads of their own, which take turns between namespaces: see `processors`.
+//!
 //! A [`HostFailure`] is never the step's fault; an [`AttemptError`] is never the host's.
 
 mod accept;
@@ -33,10 +35,12 @@ mod invoke;
 mod json;
 mod limits;
 mod output;
+mod processors;
 mod residency;
 mod source_maps;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turns;
 mod violations;
 
 pub use cache::CacheError;
@@ -52,6 +56,7 @@ pub use engine::{ResetStrategy, SandboxFacts};
 pub use events::{EventCall, EventCallError, Publication, PublishRequest};
 pub use failure::{AttemptError, Exceeded, HostFailure};
 pub use http::{HttpSettings, TlsError};
+pub(crate) use imports::log::TARGET as GUEST_LOG;
 pub use json::unstorable;
 pub use limits::{Limits, Usage};
 
@@ -65,6 +70,7 @@ use crate::grants::Granted;
 use crate::registry::Package;
 use attempt::Attempt;
 use cache::CompileCache;
+use processors::Processors;
 
 /// How the sandbox is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +101,9 @@ pub enum SandboxError {
         /// What failed.
         detail: String,
     },
+    /// The threads that guests compute on could not be started.
+    #[error("cannot start the threads that handlers compute on: {0}; raise the limit of threads (`ulimit -u`)")]
+    Threads(std::io::Error),
     /// The compile cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -113,6 +122,7 @@ struct Shared {
     cache: CompileCache,
     outbound: http::Outbound,
     facts: SandboxFacts,
+    processors: Processors,
 }
 
 impl Sandbox {
@@ -128,7 +138,8 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)
             .map_err(|error| SandboxError::Engine { slots: settings.max_concurrent, detail: format!("{error:#}") })?;
-        Ok(Self(Arc::new(Shared { engine, linker, cache, outbound, facts })))
+        let processors = Processors::start().map_err(SandboxError::Threads)?;
+        Ok(Self(Arc::new(Shared { engine, linker, cache, outbound, facts, processors })))
     }
 
     /// What the machine allowed.
@@ -151,7 +162,7 @@ impl Sandbox {
         let shared = Arc::clone(&self.0);
         let package = package.clone();
         let preparing = tokio::task::spawn_blocking(move || {
-            let Shared { engine, linker, cache, outbound, facts } = &*shared;
+            let Shared { engine, linker, cache, outbound, facts, .. } = &*shared;
             component::prepare(engine, linker, cache, outbound, &facts.fingerprint, &package, granted)
         });
         match preparing.await {
@@ -166,8 +177,9 @@ impl Sandbox {
     /// # Errors
     ///
     /// [`ComponentError`] when it cannot say, or says nonsense.
-    pub async fn describe(&self, prepared: &Prepared) -> Result<ComponentInfo, ComponentError> {
-        describe::describe(prepared, &self.clamped(Limits::default())).await
+    pub async fn describe(&self, prepared: &Arc<Prepared>) -> Result<ComponentInfo, ComponentError> {
+        let (component, limits) = (Arc::clone(prepared), self.clamped(Limits::default()));
+        self.compute(prepared, async move { describe::describe(&component, &limits).await }).await?
     }
 
     /// Runs one attempt. To stop it at once, drop the future.
@@ -176,9 +188,10 @@ impl Sandbox {
     ///
     /// [`HostFailure`] when the attempt could not be made for a reason of the host. How the attempt itself ended, well or
     /// badly, is in the report.
-    pub async fn invoke(&self, prepared: &Prepared, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
-        let limits = self.clamped(invocation.limits);
-        invoke::handle(prepared, Invocation { limits, ..invocation }).await
+    pub async fn invoke(&self, prepared: &Arc<Prepared>, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
+        let component = Arc::clone(prepared);
+        let invocation = Invocation { limits: self.clamped(invocation.limits), ..invocation };
+        self.compute(prepared, async move { invoke::handle(&component, invocation).await }).await?
     }
 
     /// Asks a publisher of the component what an event says; `None` when it decides that there is none.
@@ -188,11 +201,12 @@ impl Sandbox {
     /// [`EventCallError`]; the step is as it was.
     pub async fn prepare_event(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         call: &EventCall,
         request: &PublishRequest,
     ) -> Result<Option<Publication>, EventCallError> {
-        events::prepare(prepared, &self.clamped_call(call), request).await
+        let (component, call, request) = (Arc::clone(prepared), self.clamped_call(call), request.clone());
+        self.compute(prepared, async move { events::prepare(&component, &call, &request).await }).await?
     }
 
     /// Tells a publisher that its event left, or why it did not.
@@ -202,13 +216,17 @@ impl Sandbox {
     /// [`EventCallError`]; the event is as it was.
     pub async fn published(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         call: &EventCall,
         request: &PublishRequest,
         publication: &Publication,
         failure: Option<&str>,
     ) -> Result<(), EventCallError> {
-        events::published(prepared, &self.clamped_call(call), request, publication, failure).await
+        let (component, call, request) = (Arc::clone(prepared), self.clamped_call(call), request.clone());
+        let (publication, failure) = (publication.clone(), failure.map(str::to_owned));
+        let told =
+            async move { events::published(&component, &call, &request, &publication, failure.as_deref()).await };
+        self.compute(prepared, told).await?
     }
 
     /// Delivers an event to a subscriber of the component. `event` is the text of a JSON object, as
@@ -219,12 +237,22 @@ impl Sandbox {
     /// [`EventCallError`]; the subscriber did not take the event.
     pub async fn on_event(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         call: &EventCall,
         subscriber: &str,
         event: String,
     ) -> Result<(), EventCallError> {
-        events::on_event(prepared, &self.clamped_call(call), subscriber, event).await
+        let (component, call, subscriber) = (Arc::clone(prepared), self.clamped_call(call), subscriber.to_owned());
+        self.compute(prepared, async move { events::on_event(&component, &call, &subscriber, event).await }).await?
+    }
+
+    /// Runs a call into a component where guests compute, in the turns of its namespace.
+    async fn compute<T: Send + 'static>(
+        &self,
+        prepared: &Prepared,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, HostFailure> {
+        self.0.processors.run(&prepared.namespace, call).await
     }
 
     fn clamped_call(&self, call: &EventCall) -> EventCall {

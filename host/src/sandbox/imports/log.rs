@@ -13,7 +13,7 @@ use crate::sandbox::limits::Limits;
 use crate::sandbox::output::clean;
 
 /// Target of every record a guest writes, for filters like `RUST_LOG=info,handler=debug`.
-pub(in crate::sandbox) const TARGET: &str = "handler";
+pub(crate) const TARGET: &str = "handler";
 
 /// Names the attempt in every record.
 #[derive(Debug, Clone)]

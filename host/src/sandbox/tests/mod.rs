@@ -190,11 +190,11 @@ async fn an_endless_loop_runs_out_of_fuel() {
 }
 
 #[tokio::test]
-async fn an_endless_loop_with_fuel_left_meets_the_deadline_and_does_not_hold_its_thread() {
+async fn an_endless_loop_with_fuel_left_meets_the_deadline_and_does_not_hold_the_thread_of_its_host() {
     let limits = Limits { fuel: u64::MAX, deadline: Duration::from_millis(500), ..Limits::default() };
     let bench = Bench::new();
     let prepared = bench.prepare(&handling(SPIN)).await.unwrap();
-    // One thread runs both: the heartbeat only gets its turn when the guest yields.
+    // The test has one thread, which the guest must not take.
     let heartbeat = tokio::spawn(async {
         let mut beats = 0_u32;
         loop {
@@ -339,16 +339,27 @@ async fn an_attempt_without_a_slot_is_a_failure_of_the_host() {
     let bench = Bench::with_slots(1);
     let spinning = bench.prepare(&handling(SPIN)).await.unwrap();
     let limits = Limits { fuel: u64::MAX, ..Limits::default() };
-    let mut first = Box::pin(bench.sandbox.invoke(&spinning, invocation(limits.clone())));
-    // The first attempt holds the slot from its first poll, and is polled no further.
-    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx).is_pending())).await);
-
-    let failure = bench.sandbox.invoke(&spinning, invocation(limits.clone())).await.unwrap_err();
+    let first = tokio::spawn({
+        let (sandbox, spinning, limits) = (bench.sandbox.clone(), spinning.clone(), limits.clone());
+        async move { sandbox.invoke(&spinning, invocation(limits)).await }
+    });
+    // Until the first attempt holds the slot, this one gets it.
+    let brief = Limits { fuel: 1_000, ..Limits::default() };
+    let failure = loop {
+        match bench.sandbox.invoke(&spinning, invocation(brief.clone())).await {
+            Err(failure) => break failure,
+            Ok(_) => tokio::task::yield_now().await,
+        }
+    };
     assert!(matches!(failure, HostFailure::NoSlot { .. }), "{failure:?}");
 
-    // Dropping the first attempt frees the slot at once.
-    drop(first);
-    assert!(bench.attempt(FLOOR, limits).await.outcome.is_ok());
+    // Stopping the first attempt frees the slot as soon as it yields.
+    first.abort();
+    let floor = bench.prepare(FLOOR).await.unwrap();
+    let start = std::time::Instant::now();
+    while bench.sandbox.invoke(&floor, invocation(limits.clone())).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the slot was never freed");
+    }
 }
 
 #[tokio::test]

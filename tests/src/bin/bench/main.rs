@@ -19,7 +19,7 @@ use tasker_wasm_host::sandbox::{HttpSettings, Sandbox, SandboxSettings};
 use tasker_wasm_tests::{package, workspace};
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(16).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let measured = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(measure()));
     match measured {
         Ok(()) => ExitCode::SUCCESS,

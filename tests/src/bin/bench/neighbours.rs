@@ -2,7 +2,6 @@
 //! steps alone, in turns.
 
 use std::env;
-use std::time::Duration;
 
 use tasker_wasm_tests::Street;
 
@@ -45,12 +44,8 @@ pub async fn measure() -> anyhow::Result<Vec<Beside>> {
         for _ in 0..TURNS {
             let calm = street.trickle(STEPS).await?;
             calm.into_iter().for_each(|took| beside.calm.push(took));
-            let hostile = street.beside(&templates, async {
-                // Until the slots are taken.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                street.trickle(STEPS).await
-            });
-            hostile.await?.into_iter().for_each(|took| beside.hostile.push(took));
+            let hostile = street.beside(&templates, street.trickle(STEPS)).await?;
+            hostile.into_iter().for_each(|took| beside.hostile.push(took));
         }
         all.push(beside);
     }

@@ -34,7 +34,7 @@ pub async fn floor(sandbox: &Sandbox) -> anyhow::Result<Arc<Prepared>> {
 }
 
 /// Times both kinds in turns.
-pub async fn measure(sandbox: &Sandbox, typescript: &Prepared, floor: &Prepared) -> anyhow::Result<Cost> {
+pub async fn measure(sandbox: &Sandbox, typescript: &Arc<Prepared>, floor: &Arc<Prepared>) -> anyhow::Result<Cost> {
     let mut cost = Cost { typescript: Samples::default(), floor: Samples::default(), fuel: 0 };
     for round in 0..ROUNDS + ROUNDS / 10 {
         let (took, fuel) = call(sandbox, typescript, linear_step()).await.context("the linear example")?;
@@ -48,7 +48,7 @@ pub async fn measure(sandbox: &Sandbox, typescript: &Prepared, floor: &Prepared)
     Ok(cost)
 }
 
-async fn call(sandbox: &Sandbox, component: &Prepared, context: StepContext) -> anyhow::Result<(Duration, u64)> {
+async fn call(sandbox: &Sandbox, component: &Arc<Prepared>, context: StepContext) -> anyhow::Result<(Duration, u64)> {
     let invocation = Invocation {
         context,
         limits: Limits::default(),

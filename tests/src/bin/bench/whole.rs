@@ -1,6 +1,7 @@
 //! The whole way of a step, beside the sum of its parts: what is left between them is what the host itself costs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -54,7 +55,7 @@ impl Whole {
 }
 
 /// Times the host on one database and its parts on another, in turns.
-pub async fn measure(sandbox: &Sandbox, linear: &Prepared) -> anyhow::Result<Whole> {
+pub async fn measure(sandbox: &Sandbox, linear: &Arc<Prepared>) -> anyhow::Result<Whole> {
     let (for_host, for_parts) = (TestDatabase::create().await, TestDatabase::create().await);
     let host = Host::start(&config(&for_host, "linear")?).await?;
     let loaded = template::load(&package("linear").join("template.yaml"))?;
@@ -150,7 +151,7 @@ fn template_steps(template: &TemplateRow) -> anyhow::Result<usize> {
 struct Parts<'a> {
     store: &'a Store,
     sandbox: &'a Sandbox,
-    linear: &'a Prepared,
+    linear: &'a Arc<Prepared>,
     template: TemplateRow,
     definition: Template,
 }

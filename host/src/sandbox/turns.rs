@@ -1,0 +1,123 @@
+//! Whose turn it is to compute: an equal share of the time for each tenant that wants it, whatever number of attempts it
+//! has, and turns for the attempts of each.
+//!
+//! Next is always the tenant that has used the least. What it did not use while it had nothing to compute is gone: it
+//! comes back at the mark of those who went on, so that nobody saves up time to take it all at once. So a small step of
+//! one tenant never stands behind the many of another, and waits for the end of a slice at most.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What waits for its turn.
+pub(super) struct Turns<T> {
+    tenants: HashMap<Arc<str>, Tenant<T>>,
+    /// What the tenant had used whose turn was last.
+    mark: Duration,
+}
+
+struct Tenant<T> {
+    waiting: VecDeque<T>,
+    used: Duration,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self { tenants: HashMap::new(), mark: Duration::ZERO }
+    }
+}
+
+impl<T> Turns<T> {
+    /// `item` waits from now on.
+    pub(super) fn push(&mut self, tenant: &Arc<str>, item: T) {
+        let fresh = || Tenant { waiting: VecDeque::new(), used: Duration::ZERO };
+        let entry = self.tenants.entry(Arc::clone(tenant)).or_insert_with(fresh);
+        if entry.waiting.is_empty() {
+            entry.used = entry.used.max(self.mark);
+        }
+        entry.waiting.push_back(item);
+    }
+
+    /// Whose turn it is.
+    pub(super) fn next(&mut self) -> Option<T> {
+        // The tenants are those whose components are loaded, so these are few.
+        let waiting = self.tenants.values_mut().filter(|tenant| !tenant.waiting.is_empty());
+        let tenant = waiting.min_by_key(|tenant| tenant.used)?;
+        self.mark = self.mark.max(tenant.used);
+        tenant.waiting.pop_front()
+    }
+
+    /// A turn of the tenant took this long.
+    pub(super) fn charge(&mut self, tenant: &Arc<str>, used: Duration) {
+        if let Some(tenant) = self.tenants.get_mut(tenant) {
+            tenant.used += used;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLICE: Duration = Duration::from_millis(1);
+
+    /// Takes turns until `turns` are over; those that are named in `endless` queue again each time.
+    fn run(turns: &mut Turns<(Arc<str>, u32)>, endless: &[&str], count: usize) -> Vec<(String, u32)> {
+        let mut order = Vec::new();
+        while order.len() < count
+            && let Some((tenant, item)) = turns.next()
+        {
+            turns.charge(&tenant, SLICE);
+            order.push((tenant.to_string(), item));
+            if endless.contains(&&*tenant) {
+                turns.push(&tenant, (tenant.clone(), item));
+            }
+        }
+        order
+    }
+
+    fn push(turns: &mut Turns<(Arc<str>, u32)>, tenant: &str, items: impl IntoIterator<Item = u32>) {
+        let tenant: Arc<str> = tenant.into();
+        items.into_iter().for_each(|item| turns.push(&tenant, (tenant.clone(), item)));
+    }
+
+    fn count(order: &[(String, u32)], tenant: &str) -> usize {
+        order.iter().filter(|(name, _)| name == tenant).count()
+    }
+
+    #[test]
+    fn the_attempts_of_a_tenant_take_turns() {
+        let mut turns = Turns::default();
+        push(&mut turns, "a", 1..=3);
+        let items: Vec<_> = run(&mut turns, &["a"], 6).into_iter().map(|(_, item)| item).collect();
+        assert_eq!(items, [1, 2, 3, 1, 2, 3]);
+    }
+
+    #[test]
+    fn tenants_share_equally_whatever_number_of_attempts_they_have() {
+        let mut turns = Turns::default();
+        push(&mut turns, "many", 0..30);
+        push(&mut turns, "one", [0]);
+        let order = run(&mut turns, &["many", "one"], 1000);
+        assert_eq!((count(&order, "many"), count(&order, "one")), (500, 500));
+    }
+
+    #[test]
+    fn a_tenant_that_comes_has_the_next_turn() {
+        let mut turns = Turns::default();
+        push(&mut turns, "many", 0..30);
+        run(&mut turns, &["many"], 100);
+        push(&mut turns, "quiet", [7]);
+        assert_eq!(run(&mut turns, &["many"], 1), [("quiet".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn nobody_saves_up_time() {
+        let mut turns = Turns::default();
+        push(&mut turns, "steady", 0..2);
+        run(&mut turns, &["steady"], 10_000);
+        push(&mut turns, "late", 0..2);
+        let order = run(&mut turns, &["steady", "late"], 100);
+        assert!((49..=51).contains(&count(&order, "late")), "{order:?}");
+    }
+}

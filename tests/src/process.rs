@@ -134,18 +134,6 @@ impl HostProcess {
         kill(Pid::from_raw(pid as i32), signal).expect("the host can be signalled");
     }
 
-    /// The memory that it holds and that no file is behind, in KiB.
-    ///
-    /// # Panics
-    ///
-    /// If the host is gone, or this is not Linux.
-    pub fn anonymous_memory(&self) -> u64 {
-        let pid = self.child.id().expect("the host runs");
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the host runs on Linux");
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel tells");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
-    }
-
     /// Waits until the host has ended; gives its exit status and what it logged.
     ///
     /// # Panics

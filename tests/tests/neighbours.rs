@@ -78,43 +78,6 @@ async fn a_tenant_that_holds_every_slot_it_gets_does_not_keep_another_from_start
 }
 
 #[tokio::test]
-async fn the_host_keeps_its_memory_whatever_attempts_do() {
-    let _alone = ALONE.lock().await;
-    let database = TestDatabase::create().await;
-    let config = "[worker.sandbox.limits]\nfuel = 30_000_000\nmemory_mb = 32\n";
-    let host = HostProcess::start(&database, Settings { packages: &["hostile"], config }).await;
-    misbehave(&database, 200).await;
-    let before = host.anonymous_memory();
-
-    misbehave(&database, 1000).await;
-
-    let after = host.anonymous_memory();
-    let ratio = after as f64 / before as f64;
-    assert!((0.95..1.05).contains(&ratio), "{before} KiB before, {after} KiB after");
-    database.drop().await;
-}
-
-/// Makes at least so many attempts of all kinds.
-async fn misbehave(database: &TestDatabase, attempts: i64) {
-    let made = async || -> i64 {
-        sqlx::query_scalar("select count(*) from tasker.attempts").fetch_one(database.pool()).await.unwrap()
-    };
-    let enough = made().await + attempts;
-    while made().await < enough {
-        create_tasks(&database.store, "hostile", "every_misbehaviour", r#"{"lines": 200}"#, 10).await;
-        let going_on = async || -> i64 {
-            let steps = sqlx::query_scalar(
-                "select count(*) from tasker.steps where state in ('enqueued', 'in_progress', 'waiting_for_retry')",
-            );
-            steps.fetch_one(database.pool()).await.unwrap()
-        };
-        while going_on().await > 0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_flood_of_log_records_that_nobody_reads_stops_no_step() {
     let _alone = ALONE.lock().await;
     let database = TestDatabase::create().await;

@@ -182,7 +182,7 @@ impl Sandbox {
         self.compute(prepared, async move { describe::describe(&component, &limits).await }).await?
     }
 
-    /// Runs one attempt. To stop it at once, drop the future.
+    /// Runs one attempt. To stop it at the end of its slice, drop the future.
     ///
     /// # Errors
     ///

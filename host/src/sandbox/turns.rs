@@ -38,6 +38,11 @@ impl<T> Turns<T> {
         entry.waiting.push_back(item);
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tenants.values().all(|tenant| tenant.waiting.is_empty())
+    }
+
     /// Whose turn it is.
     pub(super) fn next(&mut self) -> Option<T> {
         // The tenants are those whose components are loaded, so these are few.

@@ -1,53 +1,16 @@
--- Events that a handler publishes by itself: they leave at once, whatever becomes of the step.
+-- What is old goes, in small commits. Keys are UUIDv7 and grow with time, so what is old enough stands at the beginning
+-- of the index and nothing that lives is looked at.
 
--- One row for each key a step has published under: the event it stands for, which a later attempt is answered and which is
--- not sent again. The rows go with their task.
-create table tasker.direct_events (
-    step_uuid uuid not null,
-    event_id uuid not null,
-    key text not null,
-    primary key (step_uuid, key)
-);
-
--- Publishes an event of a claimed step, through the queue where there is a message. `ours` says whether the claim is still
--- current; nothing is sent where it is not. `event_id` is another than the given one where the step has published under
--- this key before; nothing is sent then either. Two attempts of one step with one key wait for each other at the
--- table's index. The commit waits for the disk: what the guest does next relies on it.
-create function tasker.publish_event(
-    p_namespace text, p_step uuid, p_claim integer, p_event uuid, p_key text, p_message text,
-    out ours boolean, out event_id uuid
-)
-language plpgsql
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
-as $$
-begin
-    select exists (
-        select from tasker.steps s where s.step_uuid = p_step and s.claims = p_claim and s.state = 'in_progress'
-    ) into ours;
-    if not ours then
-        return;
-    end if;
-    if p_message is not null and length(p_namespace) > 29 then
-        raise exception 'namespace % is too long for a queue of events', p_namespace
-            using errcode = 'check_violation', constraint = 'event_queue_name';
-    end if;
-    event_id := p_event;
-    if p_key is not null then
-        insert into tasker.direct_events (step_uuid, event_id, key) values (p_step, p_event, p_key)
-        on conflict do nothing;
-        if not found then
-            select d.event_id into event_id from tasker.direct_events d where d.step_uuid = p_step and d.key = p_key;
-            return;
-        end if;
-    end if;
-    if p_message is not null then
-        perform tasker.send_events(array[p_namespace], array['{"durable":[' || p_message || ']}']);
-    end if;
-end
+-- The smallest UUIDv7 of a moment.
+create function tasker.uuid_at(p_at timestamptz) returns uuid
+language sql immutable strict parallel safe as $$
+    select (lpad(to_hex(greatest(0, floor(extract(epoch from p_at) * 1000))::bigint), 12, '0') || '70008000000000000000')::uuid
 $$;
 
--- As before (0016), and the keys of direct events go with their task.
-create or replace function tasker.purge_tasks(
+-- Takes away tasks that finished before `p_before`, with all their rows. Looks at up to `p_limit` tasks after the one with
+-- key `p_after` (null: from the beginning) and stops earlier when they have many steps. A task with a dead letter that
+-- nobody resolved stays. `looked_to` is the key to go on after: null at the end.
+create function tasker.purge_tasks(
     p_before timestamptz, p_after uuid, p_limit integer, out purged integer, out looked_to uuid
 )
 language plpgsql
@@ -112,5 +75,49 @@ begin
     ) then
         looked_to := null;
     end if;
+end
+$$;
+
+-- Takes away old messages, up to `p_limit` of each table: what was archived before `p_archived_before` from the archives
+-- of the namespaces' queues, and events, waiting or archived, from before `p_events_before`. `more` says that there is
+-- more to take.
+create function tasker.purge_messages(
+    p_archived_before timestamptz, p_events_before timestamptz, p_limit integer, out purged bigint, out more boolean
+)
+language plpgsql
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    v_table record;
+    v_gone bigint;
+begin
+    purged := 0;
+    more := false;
+    for v_table in
+        select format('%s_%s', kind.prefix, lower(queue.name)) as name, kind.stamp, kind.position,
+            case when queue.events then p_events_before else p_archived_before end as before
+        from tasker.namespaces n
+        cross join lateral (values
+            (tasker.queue_name(n.name), false), (n.name || '_domain_events', true), (n.name || '_domain_events_dlq', true)
+        ) queue (name, events)
+        cross join (values ('a', 'archived_at', 'archived_at'), ('q', 'enqueued_at', 'msg_id')) kind (prefix, stamp, position)
+        where (queue.events or kind.prefix = 'a')
+            and to_regclass(format('pgmq.%I', format('%s_%s', kind.prefix, lower(queue.name)))) is not null
+        order by 1
+    loop
+        -- The oldest first: of an archive by its time, of a queue by its order.
+        execute format(
+            'delete from pgmq.%1$I where msg_id = any (array(
+                select msg_id from (
+                    select msg_id, %2$I as stamp from pgmq.%1$I order by %3$I limit $2 for update skip locked
+                ) oldest
+                where stamp < $1
+            ))',
+            v_table.name, v_table.stamp, v_table.position
+        ) using v_table.before, p_limit;
+        get diagnostics v_gone = row_count;
+        purged := purged + v_gone;
+        more := more or v_gone = p_limit;
+    end loop;
 end
 $$;

@@ -11,6 +11,9 @@
 //! A guest computes until it yields its slice or waits for something, and [`Turns`] says who is next. Timers and sockets
 //! stay with the runtime that started the call: it is never busy with guests, so deadlines are punctual.
 //!
+//! A slice is 0.2 ms, but an instruction that fills much memory can't be interrupted, so that some take 100 times as long.
+//! A slice that overruns leaves its place to the next tenant; its own waits for it.
+//!
 //! While nobody computes, whoever starts a call runs its first slice on the spot, which is all that most steps need: to
 //! wake a thread and be woken by it takes 100 us on an idle machine, half as much as the step.
 
@@ -18,7 +21,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_task::{Builder, Runnable, ScheduleInfo, WithInfo};
 use tokio::runtime::Handle;
@@ -27,21 +30,32 @@ use tracing::Instrument;
 use super::failure::HostFailure;
 use super::turns::Turns;
 
+/// After this time a slice leaves its place to another tenant: ten times what one takes in which a guest just computes.
+const OVERRUN: Duration = Duration::from_millis(2);
+
 /// The threads. They end when this is dropped.
 pub(super) struct Processors(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Slices that run at once, but for those that overrun.
+    places: usize,
 }
 
 #[derive(Default)]
 struct State {
     turns: Turns<Job>,
-    /// Jobs that compute now.
-    running: usize,
+    running: Vec<Slice>,
+    /// Whether a thread waits for a slice to overrun.
+    watched: bool,
     closed: bool,
+}
+
+#[derive(Clone, PartialEq)]
+struct Slice {
+    tenant: Arc<str>,
+    start: Instant,
 }
 
 /// A call that has something to compute.
@@ -56,9 +70,10 @@ struct Owner {
 impl Processors {
     /// Starts the threads.
     pub(super) fn start() -> std::io::Result<Self> {
-        let processors = Self(Arc::default());
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        for place in 0..(cores - 1).max(1) {
+        let places = thread::available_parallelism().map_or(1, |cores| cores.get() - 1).max(1);
+        let processors = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), places }));
+        // Every slice may overrun.
+        for place in 0..2 * places {
             let shared = Arc::clone(&processors.0);
             thread::Builder::new().name(format!("guests-{place}")).spawn(move || shared.process())?;
         }
@@ -78,10 +93,12 @@ impl Processors {
         // The records of a guest belong to the span of its step.
         let work = work.in_current_span();
         let (job, task) = Builder::new().propagate_panic(true).metadata(owner).spawn(move |_| work, schedule);
-        if !self.0.is_calm() {
-            job.schedule();
-        } else if self.0.compute(job) {
-            self.0.changed.notify_one();
+        match self.0.begin_if_calm(tenant) {
+            Some(slice) => {
+                self.0.compute(job, slice);
+                self.0.changed.notify_one();
+            }
+            None => job.schedule(),
         }
         task.fallible().await.ok_or(HostFailure::Cancelled)
     }
@@ -99,48 +116,54 @@ impl Shared {
     fn process(&self) {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.turns.next() {
-                state.running += 1;
+            let now = Instant::now();
+            if let Some((job, slice)) = state.begin_next(self.places, now) {
                 drop(state);
-                self.compute(job);
+                self.compute(job, slice);
                 state = self.lock();
-            } else if state.closed {
-                return;
-            } else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
+            if state.closed && state.turns.is_empty() {
+                return;
+            }
+            let overrun = state.next_overrun(now).filter(|_| !state.turns.is_empty() && !state.watched);
+            state = if let Some(overrun) = overrun {
+                state.watched = true;
+                let mut state = self.changed.wait_timeout(state, overrun).unwrap_or_else(PoisonError::into_inner).0;
+                state.watched = false;
+                state
+            } else {
+                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            };
         }
     }
 
-    /// Whether nobody computes or waits to; whoever asks computes from now on.
-    fn is_calm(&self) -> bool {
+    /// Begins a slice of the tenant if nobody computes or waits to, and the tenant is not known for long ones, which must
+    /// not keep a thread of the host.
+    fn begin_if_calm(&self, tenant: &Arc<str>) -> Option<Slice> {
         let mut state = self.lock();
-        let calm = state.running == 0 && state.turns.is_empty();
-        state.running += usize::from(calm);
-        calm
+        let calm = state.running.is_empty() && state.turns.is_empty() && state.turns.is_brisk(tenant);
+        calm.then(|| state.begin(tenant, Instant::now()))
     }
 
-    /// Runs a job, one of `running`, for a slice. Says whether it waits for another one already.
-    fn compute(&self, job: Job) -> bool {
-        let Owner { tenant, runtime } = job.metadata();
-        let (tenant, runtime) = (Arc::clone(tenant), runtime.clone());
-        let start = Instant::now();
+    /// Runs a job for a slice.
+    fn compute(&self, job: Job, slice: Slice) {
+        let runtime = job.metadata().runtime.clone();
         let entered = runtime.enter();
         // What panics while it is dropped takes no thread with it; a panic of the work is the caller's.
-        let again = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or(false);
+        let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
         drop(entered);
-        let used = start.elapsed();
         let mut state = self.lock();
-        state.running -= 1;
-        state.turns.charge(&tenant, used);
-        again
+        state.running.retain(|running| *running != slice);
+        state.turns.charge(&slice.tenant, slice.start.elapsed());
     }
 
     fn push(&self, job: Job, info: ScheduleInfo) {
         let tenant = Arc::clone(&job.metadata().tenant);
-        self.lock().turns.push(&tenant, job);
-        // Whoever runs it now looks who is next in a moment.
-        if !info.woken_while_running {
+        let mut state = self.lock();
+        state.turns.push(&tenant, job);
+        // Whoever runs it now looks who is next in a moment, as does who watches while every place is taken.
+        if !(info.woken_while_running || state.watched && state.running.len() >= self.places) {
             self.changed.notify_one();
         }
     }
@@ -148,6 +171,31 @@ impl Shared {
     /// No code panics while it holds the lock, so poisoned state is still whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Begins the slice that is next, if there is a place for it.
+    fn begin_next(&mut self, places: usize, now: Instant) -> Option<(Job, Slice)> {
+        let overruns = |slice: &&Slice| now - slice.start >= OVERRUN;
+        if self.running.len() - self.running.iter().filter(overruns).count() >= places {
+            return None;
+        }
+        let running = &self.running;
+        let job = self.turns.next(|tenant| !running.iter().filter(overruns).any(|slice| slice.tenant == *tenant))?;
+        let slice = self.begin(&Arc::clone(&job.metadata().tenant), now);
+        Some((job, slice))
+    }
+
+    fn begin(&mut self, tenant: &Arc<str>, now: Instant) -> Slice {
+        let slice = Slice { tenant: Arc::clone(tenant), start: now };
+        self.running.push(slice.clone());
+        slice
+    }
+
+    /// How long until the next slice overruns.
+    fn next_overrun(&self, now: Instant) -> Option<Duration> {
+        self.running.iter().filter_map(|slice| OVERRUN.checked_sub(now - slice.start)).min()
     }
 }
 
@@ -202,6 +250,40 @@ mod tests {
             Poll::Pending
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_slice_that_overruns_leaves_its_place_to_another_tenant_and_not_to_its_own() {
+        let processors = Arc::new(Processors::start().unwrap());
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (started, running) = oneshot::channel();
+        let long = tokio::spawn({
+            let processors = Arc::clone(&processors);
+            async move {
+                let long = async move {
+                    // From here on a thread runs it.
+                    yield_slice().await;
+                    started.send(()).unwrap();
+                    held.recv().unwrap();
+                };
+                processors.run(&"long".into(), long).await
+            }
+        });
+        running.await.unwrap();
+        for _ in 1..processors.0.places {
+            let slice = Slice { tenant: "other".into(), start: Instant::now() + Duration::from_secs(3600) };
+            processors.0.lock().running.push(slice);
+        }
+        let own = "long".into();
+        let mut own = Box::pin(processors.run(&own, async {}));
+        assert!(poll_fn(|context| Poll::Ready(own.as_mut().poll(context).is_pending())).await);
+
+        thread_name(&processors, "quiet").await;
+
+        assert!(poll_fn(|context| Poll::Ready(own.as_mut().poll(context).is_pending())).await);
+        release.send(()).unwrap();
+        own.await.unwrap();
+        long.await.unwrap().unwrap();
     }
 
     #[tokio::test]

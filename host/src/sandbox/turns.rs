@@ -19,7 +19,12 @@ pub(super) struct Turns<T> {
 struct Tenant<T> {
     waiting: VecDeque<T>,
     used: Duration,
+    /// The longest turn of late: one that was long is forgotten within some hundred turns.
+    longest: Duration,
 }
+
+/// More than a turn takes in which a guest just computes.
+const BRISK: Duration = Duration::from_millis(1);
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
@@ -30,7 +35,7 @@ impl<T> Default for Turns<T> {
 impl<T> Turns<T> {
     /// `item` waits from now on.
     pub(super) fn push(&mut self, tenant: &Arc<str>, item: T) {
-        let fresh = || Tenant { waiting: VecDeque::new(), used: Duration::ZERO };
+        let fresh = || Tenant { waiting: VecDeque::new(), used: Duration::ZERO, longest: Duration::ZERO };
         let entry = self.tenants.entry(Arc::clone(tenant)).or_insert_with(fresh);
         if entry.waiting.is_empty() {
             entry.used = entry.used.max(self.mark);
@@ -43,11 +48,16 @@ impl<T> Turns<T> {
         self.tenants.values().all(|tenant| tenant.waiting.is_empty())
     }
 
-    /// Whose turn it is.
-    pub(super) fn next(&mut self) -> Option<T> {
+    /// Whether the turns of the tenant have all been short of late.
+    pub(super) fn is_brisk(&self, tenant: &Arc<str>) -> bool {
+        self.tenants.get(tenant).is_none_or(|tenant| tenant.longest < BRISK)
+    }
+
+    /// Whose turn it is, of the tenants that may have one.
+    pub(super) fn next(&mut self, may: impl Fn(&Arc<str>) -> bool) -> Option<T> {
         // The tenants are those whose components are loaded, so these are few.
-        let waiting = self.tenants.values_mut().filter(|tenant| !tenant.waiting.is_empty());
-        let tenant = waiting.min_by_key(|tenant| tenant.used)?;
+        let waiting = self.tenants.iter_mut().filter(|(name, tenant)| !tenant.waiting.is_empty() && may(name));
+        let (_, tenant) = waiting.min_by_key(|(_, tenant)| tenant.used)?;
         self.mark = self.mark.max(tenant.used);
         tenant.waiting.pop_front()
     }
@@ -56,6 +66,7 @@ impl<T> Turns<T> {
     pub(super) fn charge(&mut self, tenant: &Arc<str>, used: Duration) {
         if let Some(tenant) = self.tenants.get_mut(tenant) {
             tenant.used += used;
+            tenant.longest = used.max(tenant.longest * 63 / 64);
         }
     }
 }
@@ -70,7 +81,7 @@ mod tests {
     fn run(turns: &mut Turns<(Arc<str>, u32)>, endless: &[&str], count: usize) -> Vec<(String, u32)> {
         let mut order = Vec::new();
         while order.len() < count
-            && let Some((tenant, item)) = turns.next()
+            && let Some((tenant, item)) = turns.next(|_| true)
         {
             turns.charge(&tenant, SLICE);
             order.push((tenant.to_string(), item));
@@ -114,6 +125,34 @@ mod tests {
         run(&mut turns, &["many"], 100);
         push(&mut turns, "quiet", [7]);
         assert_eq!(run(&mut turns, &["many"], 1), [("quiet".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn who_may_not_have_a_turn_waits_for_it() {
+        let mut turns = Turns::default();
+        push(&mut turns, "barred", [1]);
+        assert!(turns.next(|tenant| &**tenant != "barred").is_none());
+        push(&mut turns, "other", [2]);
+        assert_eq!(turns.next(|tenant| &**tenant != "barred").unwrap().1, 2);
+        assert_eq!(turns.next(|_| true).unwrap().1, 1);
+        assert!(turns.is_empty());
+    }
+
+    #[test]
+    fn a_tenant_is_brisk_until_it_takes_long_and_again_after_many_short_turns() {
+        let mut turns = Turns::default();
+        let tenant: Arc<str> = "a".into();
+        assert!(turns.is_brisk(&tenant));
+        turns.push(&tenant, ());
+        turns.charge(&tenant, SLICE / 10);
+        assert!(turns.is_brisk(&tenant));
+        turns.charge(&tenant, 20 * SLICE);
+        assert!(!turns.is_brisk(&tenant));
+        let short = (0..1000).take_while(|_| {
+            turns.charge(&tenant, SLICE / 10);
+            !turns.is_brisk(&tenant)
+        });
+        assert!((100..1000).contains(&short.count()));
     }
 
     #[test]

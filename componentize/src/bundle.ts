@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import * as esbuild from 'esbuild';
 import { BuildError } from './build-error.js';
 import { ENVIRONMENT_MODULE, PACKAGE_MODULE } from './entry.js';
+import { type Part, partsOf } from './size.js';
 import { SDK_IMPORT, type Toolchain } from './toolchain.js';
 
 export interface Bundle {
@@ -14,6 +15,8 @@ export interface Bundle {
   map: SourceMap;
   /** Absolute paths of the files that went in. */
   inputs: string[];
+  /** What the code is made of. */
+  parts: Part[];
 }
 
 export interface SourceMap {
@@ -78,6 +81,7 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
     inputs: Object.keys(result.metafile.inputs)
       .filter((input) => !/^(<|tasker-package:|tasker-entry)/.test(input))
       .map((input) => resolve(directory, input)),
+    parts: partsOf(result.metafile, request),
   };
 }
 

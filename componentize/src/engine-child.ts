@@ -3,11 +3,12 @@
 import { writeFile } from 'node:fs/promises';
 import { componentize } from '@bytecodealliance/componentize-js';
 import { adaptBindings } from './bindings.js';
+import { cacheDirectory, cached, type SpliceArguments } from './splice-cache.js';
 
 const [sourcePath = '', witPath = '', worldName = '', output = ''] = process.argv.slice(2);
 
 interface Splicer {
-  spliceBindings(...args: unknown[]): { jsBindings: string };
+  spliceBindings(...args: SpliceArguments): { jsBindings: string };
 }
 
 /** The generator is one object, shared by all who import it, and not among the package's exports. */
@@ -18,7 +19,7 @@ async function adaptGenerator(): Promise<void> {
   };
   const generate = splicer.spliceBindings.bind(splicer);
   splicer.spliceBindings = (...args) => {
-    const generated = generate(...args);
+    const generated = cached(cacheDirectory(), args, () => generate(...args));
     return { ...generated, jsBindings: adaptBindings(generated.jsBindings) };
   };
 }

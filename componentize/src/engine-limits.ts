@@ -1,15 +1,17 @@
 /** What the engine's parser refuses, found before the engine stops at it without a line. */
 
-import ts from 'typescript';
+import type ts from 'typescript';
 import { BuildError } from './build-error.js';
 import type { Bundle } from './bundle.js';
 import { locate } from './locate.js';
 
 /** The engine is built without Unicode tables: a literal with `\p{...}` is a syntax error there. */
-export function refuseUnicodeProperties(bundle: Bundle): void {
+export async function refuseUnicodeProperties(bundle: Bundle): Promise<void> {
   if (!/\\p\{/i.test(bundle.code)) {
     return;
   }
+  // Loading the compiler takes half a second, which most packages need not wait for here.
+  const { default: ts } = await import('typescript');
   const file = ts.createSourceFile(bundle.fileName, bundle.code, ts.ScriptTarget.ES2022, false, ts.ScriptKind.JS);
   const findings: string[] = [];
   const visit = (node: ts.Node): void => {

@@ -16,60 +16,75 @@ const DEFAULTS: ts.CompilerOptions = {
   strict: true,
 };
 
+export interface TypeCheck {
+  /** Absolute paths of what was read outside TypeScript's own library. */
+  files: string[];
+  error: BuildError | null;
+}
+
 /**
- * Returns the files, outside TypeScript's own library, that the check has read.
- *
  * @param environment whether there is a `process.env`
+ * @throws BuildError when the package's compiler options are not valid
  */
 export function typeCheck(
   directory: string,
   modules: readonly string[],
   environment: boolean,
   toolchain: Toolchain,
-): string[] {
+): TypeCheck {
   const declared = ['host-imports', 'wasi-imports', ...(environment ? ['environment'] : [])];
+  const { options, configurations } = compilerOptions(directory);
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
       ...declared.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
     ],
-    options: { ...compilerOptions(directory), ...forcedOptions(toolchain) },
+    options: { ...options, ...forcedOptions(toolchain) },
   });
-  const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
-
-  const misplaced = own.flatMap((file) => workerImports(file, directory));
-  if (misplaced.length > 0) {
-    throw new BuildError('a handler cannot import the worker: here the worker is tasker-wasm-host', misplaced);
-  }
-  const diagnostics = ts.getPreEmitDiagnostics(program);
-  if (diagnostics.length > 0) {
-    throw new BuildError(
-      `${diagnostics.length} type error${diagnostics.length === 1 ? '' : 's'}`,
-      diagnostics.map((diagnostic) => render(diagnostic, directory)),
-    );
-  }
-  return program
-    .getSourceFiles()
-    .filter((file) => !program.isSourceFileDefaultLibrary(file))
-    .map((file) => file.fileName);
+  return {
+    files: [
+      ...configurations,
+      ...program
+        .getSourceFiles()
+        .filter((file) => !program.isSourceFileDefaultLibrary(file))
+        .map((file) => file.fileName),
+    ],
+    error: firstError(program, directory),
+  };
 }
 
-function compilerOptions(directory: string): ts.CompilerOptions {
-  const file = join(directory, 'tsconfig.json');
-  if (!existsSync(file)) {
-    return DEFAULTS;
+function firstError(program: ts.Program, directory: string): BuildError | null {
+  const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
+  const misplaced = own.flatMap((file) => workerImports(file, directory));
+  if (misplaced.length > 0) {
+    return new BuildError('a handler cannot import the worker: here the worker is tasker-wasm-host', misplaced);
   }
-  const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
-  const parsed = error ? null : ts.parseJsonConfigFileContent(config, ts.sys, directory, undefined, file);
+  const diagnostics = ts.getPreEmitDiagnostics(program);
+  return diagnostics.length === 0
+    ? null
+    : new BuildError(
+        `${diagnostics.length} type error${diagnostics.length === 1 ? '' : 's'}`,
+        diagnostics.map((diagnostic) => render(diagnostic, directory)),
+      );
+}
+
+/** The package's own options over the defaults, and the files they come from: a configuration may extend others. */
+function compilerOptions(directory: string): { options: ts.CompilerOptions; configurations: string[] } {
+  const path = join(directory, 'tsconfig.json');
+  if (!existsSync(path)) {
+    return { options: DEFAULTS, configurations: [] };
+  }
+  const file = ts.readJsonConfigFile(path, ts.sys.readFile);
+  const parsed = ts.parseJsonSourceFileConfigFileContent(file, ts.sys, directory, undefined, path);
   // "No inputs were found" does not matter: the modules to check are known.
-  const errors = error ? [error] : (parsed?.errors ?? []).filter((finding) => finding.code !== 18003);
+  const errors = ts.getConfigFileParsingDiagnostics(parsed).filter((finding) => finding.code !== 18003);
   if (errors.length > 0) {
     throw new BuildError(
       'tsconfig.json is not valid',
       errors.map((finding) => render(finding, directory)),
     );
   }
-  return { ...DEFAULTS, ...parsed?.options };
+  return { options: { ...DEFAULTS, ...parsed.options }, configurations: [path, ...(file.extendedSourceFiles ?? [])] };
 }
 
 /** Whatever a package's own configuration says, its SDK is this one, and nothing is written. */

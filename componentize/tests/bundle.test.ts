@@ -14,7 +14,7 @@ async function foldersOf(source: string): Promise<string[]> {
     directory,
     name: 'shop',
     entry: snapshotEntry('handler'),
-    packageModule: packageModule(findSources(directory, [])),
+    packageModule: packageModule(findSources({ directory, module: null }, [])),
     toolchain: findToolchain(),
   });
   const folders = map.sources.map((file) => /^@tasker-wasm\/guest\/src\/(\w+)\//.exec(file)?.[1] ?? '');

@@ -19,7 +19,7 @@ describe('tasker-componentize', () => {
     });
   });
 
-  it.each([[[]], [['build']], [['check', '.']], [['build', '--watch', '.']]])(
+  it.each([[[]], [['build']], [['make', '.']], [['build', '--watch', '.']], [['build', '--jobs', 'many', '.']]])(
     'exits with 2 for the arguments %j',
     (args) => {
       expect(run(...args)).toMatchObject({
@@ -31,11 +31,11 @@ describe('tasker-componentize', () => {
   );
 
   it('exits with 1 for a package that does not build, and says why without a stack', () => {
-    const directory = packageOf({ 'tasker.toml': 'name = "shop"\n' });
+    const directory = packageOf({ 'tasker.toml': 'name = "shop"\nnamespace = "a-b"\n' });
     expect(run('build', directory)).toEqual({
       code: 1,
       out: '',
-      err: expect.stringMatching(/^error: tasker\.toml is not valid\n {2}tasker\.toml:1: namespace must be [^\n]*\n$/),
+      err: expect.stringMatching(/^error: tasker\.toml is not valid\n {2}tasker\.toml:2: namespace must be [^\n]*\n$/),
     });
   });
 });

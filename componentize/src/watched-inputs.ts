@@ -1,0 +1,138 @@
+/**
+ * The inputs of a package, watched. Directories are watched rather than files: an editor replaces a file, and a new
+ * one belongs to the package as well. Events only say that something happened; what changed is told from the files, so
+ * that none is lost between two builds and none is invented by an output.
+ */
+
+import { type FSWatcher, statSync, watch } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { CONFIGURATION } from './input-hash.js';
+import type { NamedPackage } from './named-package.js';
+import { listSourceDirectories, listSources } from './sources.js';
+
+/** Several files saved together are one change. */
+const QUIET_MS = 50;
+
+export class WatchedInputs {
+  private readonly watchers = new Map<string, FSWatcher>();
+  private files: string[];
+  private marks = new Map<string, string>();
+  private timer: NodeJS.Timeout | undefined;
+  private wake = () => {};
+
+  constructor(private readonly named: NamedPackage) {
+    this.files = CONFIGURATION.map((name) => join(named.directory, name));
+    this.watchDirectories();
+  }
+
+  /** Remembers how the inputs are now; returns what to do when a build that starts now has read its files. */
+  mark(): (reads: ReadonlySet<string>) => void {
+    const started = Date.now();
+    this.marks = new Map(this.present().map((file) => [file, signature(file)]));
+    return (reads) => {
+      this.files = [...new Set([...this.files, ...reads])];
+      for (const file of this.files) {
+        if (!this.marks.has(file)) {
+          this.marks.set(file, modified(file) > started ? 'changed since' : signature(file));
+        }
+      }
+    };
+  }
+
+  /** The inputs that are not as they were marked, relative to the package, once there are any; none when aborted. */
+  async changed(signal: AbortSignal): Promise<string[]> {
+    while (!signal.aborted) {
+      this.watchDirectories();
+      const changed = this.present().filter((file) => this.marks.get(file) !== signature(file));
+      const gone = [...this.marks].filter(([file, mark]) => mark !== ABSENT && signature(file) === ABSENT);
+      const all = [...new Set([...changed, ...gone.map(([file]) => file)])];
+      if (all.length > 0) {
+        return all.map((file) => relative(this.named.directory, file)).sort();
+      }
+      await this.event(signal);
+    }
+    return [];
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    for (const watcher of this.watchers.values()) {
+      watcher.close();
+    }
+    this.watchers.clear();
+  }
+
+  private present(): string[] {
+    return [...new Set([...this.files, ...this.sources()])];
+  }
+
+  private sources(): string[] {
+    return existing(() => listSources(this.named)).map((file) => join(this.named.directory, file));
+  }
+
+  private watchDirectories(): void {
+    const wanted = new Set([
+      ...this.files.map((file) => dirname(file)),
+      ...existing(() => listSourceDirectories(this.named)),
+    ]);
+    for (const directory of wanted) {
+      if (!this.watchers.has(directory)) {
+        this.watchDirectory(directory);
+      }
+    }
+  }
+
+  private watchDirectory(directory: string): void {
+    try {
+      const watcher = watch(directory, () => {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => this.wake(), QUIET_MS);
+      });
+      const forget = () => {
+        watcher.close();
+        this.watchers.delete(directory);
+      };
+      watcher.on('error', forget);
+      this.watchers.set(directory, watcher);
+    } catch (error) {
+      // A directory that is gone is watched again when it is back; its parent tells.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        throw error;
+      }
+    }
+  }
+
+  private event(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.wake = done;
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+const ABSENT = 'absent';
+
+function signature(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats === undefined ? ABSENT : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+}
+
+function modified(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** Nothing where the package's directory is gone, as it is for a moment when a branch is switched. */
+function existing(list: () => string[]): string[] {
+  try {
+    return list();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return [];
+    }
+    throw error;
+  }
+}

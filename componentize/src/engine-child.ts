@@ -1,14 +1,13 @@
 /** The process of `engine.ts`. Arguments: source, WIT directory, world, output. */
 
 import { writeFile } from 'node:fs/promises';
-import { componentize } from '@bytecodealliance/componentize-js';
 import { adaptBindings } from './bindings.js';
-import { cacheDirectory, cached, type SpliceArguments } from './splice-cache.js';
+import { withReservedMemory } from './reserve-memory.js';
 
 const [sourcePath = '', witPath = '', worldName = '', output = ''] = process.argv.slice(2);
 
 interface Splicer {
-  spliceBindings(...args: SpliceArguments): { jsBindings: string };
+  spliceBindings(...args: unknown[]): { jsBindings: string };
 }
 
 /** The generator is one object, shared by all who import it, and not among the package's exports. */
@@ -19,12 +18,13 @@ async function adaptGenerator(): Promise<void> {
   };
   const generate = splicer.spliceBindings.bind(splicer);
   splicer.spliceBindings = (...args) => {
-    const generated = cached(cacheDirectory(), args, () => generate(...args));
+    const generated = generate(...args);
     return { ...generated, jsBindings: adaptBindings(generated.jsBindings) };
   };
 }
 
 try {
+  const { componentize } = await withReservedMemory(() => import('@bytecodealliance/componentize-js'));
   await adaptGenerator();
   const { component } = await componentize({ sourcePath, witPath, worldName });
   await writeFile(output, component);

@@ -61,12 +61,14 @@ export function whyNoPackage(path: string): string | null {
 export function defaultName({ directory, module }: NamedPackage): string {
   const given = packageJson(directory)?.name;
   const named = module !== null ? basename(module, extname(module)) : typeof given === 'string' ? given : null;
-  return (named ?? basename(directory))
+  const name = (named ?? basename(directory))
     .replace(/^@[^/]*\//, '')
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, '-')
     .replace(/^[-_]+|-+$/g, '')
     .slice(0, 64);
+  // Of a name in another script nothing may be left.
+  return name === '' ? 'handlers' : name;
 }
 
 function packageJson(directory: string): { name?: unknown; scripts?: { build?: unknown } } | null {

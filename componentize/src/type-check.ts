@@ -63,7 +63,7 @@ function firstError(program: ts.Program, directory: string): BuildError | null {
   return diagnostics.length === 0
     ? null
     : new BuildError(
-        `${diagnostics.length} type error${diagnostics.length === 1 ? '' : 's'}`,
+        'the types do not fit',
         diagnostics.map((diagnostic) => render(diagnostic, directory)),
       );
 }

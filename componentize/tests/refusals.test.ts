@@ -30,8 +30,6 @@ const publishing = (first: string, second: string) => `${template('      callabl
 `;
 
 const CASES: Record<string, Files> = {
-  'tasker-toml-missing': { 'tasker.toml': null },
-  'tasker-toml-empty': { 'tasker.toml': '' },
   'tasker-toml-not-toml': { 'tasker.toml': 'name = "shop"\nnamespace = shop\n' },
   'tasker-toml-unknown-key': { 'tasker.toml': `${TOML}inital = true\n[build]\nmode = "lazy"\n` },
   'tasker-toml-bad-name': { 'tasker.toml': 'name = "../Shop"\nnamespace = "shop_workflow"\n' },
@@ -92,7 +90,6 @@ sockets = true
   'reads-the-environment-without-asking': {
     'src/index.ts': `${CHARGE}export const region = () => process.env.REGION;\n`,
   },
-  'package-json-missing': { 'package.json': null },
   'tsconfig-not-valid': { 'tsconfig.json': '{ "compilerOptions": { "target": "ES1" } }' },
   'no-modules': { 'src/index.ts': null, 'src/README': 'soon' },
   'no-handlers': { 'src/index.ts': 'export const charge = () => 1;\n' },
@@ -136,6 +133,18 @@ sockets = true
     'src/refunds.ts': PUBLISHER,
     'src/more.ts': PUBLISHER.replace('class Refunds', 'class MoreRefunds'),
   },
+  'template-names-another-namespace': { 'template.yaml': template('      callable: Shop.Charge').replace('shop_', 'toy_') },
+  'template-names-no-namespace': {
+    'tasker.toml': null,
+    'template.yaml': template('      callable: Shop.Charge').replace('shop_workflow', 'shop-workflow'),
+  },
+  'several-things-at-once': {
+    'src/index.ts': `${CHARGE.replace('getInput', 'getInputs')}import { gone } from './gone.js';\nexport const left = gone;\n`,
+  },
+  'wrong-types-and-a-wrong-template': {
+    'src/index.ts': CHARGE.replace('getInput', 'getInputs'),
+    'template.yaml': template('      callable: Shop.Refund'),
+  },
   'template-not-yaml': { 'template.yaml': 'name: [charge\nsteps:\n  - a: {\n' },
   'snapshot-insisted-on-and-impossible': {
     'tasker.toml': `${TOML}[build]\ninitialization = "snapshot"\n`,
@@ -147,5 +156,14 @@ sockets = true
 describe('a package that cannot be built is told why', () => {
   it.each(Object.entries(CASES))('%s', async (name, files) => {
     await expect(await refusal(packageOf(files))).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+
+  it.each([
+    ['path-does-not-exist', 'gone'],
+    ['path-is-no-module', 'tasker.toml'],
+    ['path-is-a-test', 'charge.test.ts'],
+  ])('%s', async (name, path) => {
+    const directory = packageOf({ 'charge.test.ts': CHARGE });
+    await expect(await refusal(directory, path)).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 });

@@ -6,18 +6,19 @@
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { CONFIGURATION } from './input-hash.js';
 import type { NamedPackage } from './named-package.js';
 import { listSourceDirectories, listSources } from './sources.js';
 
-/** Several files saved together are one change. */
+/** What has stood still for so long is a change; several files saved together are one. */
 const QUIET_MS = 50;
 
 export class WatchedInputs {
   private readonly watchers = new Map<string, FSWatcher>();
   private files: string[];
   private marks = new Map<string, string>();
-  private timer: NodeJS.Timeout | undefined;
   private wake = () => {};
 
   constructor(private readonly named: NamedPackage) {
@@ -43,23 +44,35 @@ export class WatchedInputs {
   async changed(signal: AbortSignal): Promise<string[]> {
     while (!signal.aborted) {
       this.watchDirectories();
-      const changed = this.present().filter((file) => this.marks.get(file) !== signature(file));
-      const gone = [...this.marks].filter(([file, mark]) => mark !== ABSENT && signature(file) === ABSENT);
-      const all = [...new Set([...changed, ...gone.map(([file]) => file)])];
-      if (all.length > 0) {
-        return all.map((file) => relative(this.named.directory, file)).sort();
+      const changed = this.differences();
+      if (changed.size === 0) {
+        await this.event(signal);
+        continue;
       }
-      await this.event(signal);
+      // A file may be half written, and others may follow.
+      await sleep(QUIET_MS);
+      if (isDeepStrictEqual(changed, this.differences())) {
+        return [...changed.keys()].map((file) => relative(this.named.directory, file)).sort();
+      }
     }
     return [];
   }
 
   close(): void {
-    clearTimeout(this.timer);
     for (const watcher of this.watchers.values()) {
       watcher.close();
     }
     this.watchers.clear();
+  }
+
+  /** What is not as it was marked, with how it is. */
+  private differences(): Map<string, string> {
+    const files = new Set([...this.present(), ...this.marks.keys()]);
+    return new Map(
+      [...files]
+        .map((file) => [file, signature(file)] as const)
+        .filter(([file, now]) => now !== (this.marks.get(file) ?? ABSENT)),
+    );
   }
 
   private present(): string[] {
@@ -84,10 +97,7 @@ export class WatchedInputs {
 
   private watchDirectory(directory: string): void {
     try {
-      const watcher = watch(directory, () => {
-        clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.wake(), QUIET_MS);
-      });
+      const watcher = watch(directory, () => this.wake());
       const forget = () => {
         watcher.close();
         this.watchers.delete(directory);

@@ -133,7 +133,9 @@ sockets = true
     'src/refunds.ts': PUBLISHER,
     'src/more.ts': PUBLISHER.replace('class Refunds', 'class MoreRefunds'),
   },
-  'template-names-another-namespace': { 'template.yaml': template('      callable: Shop.Charge').replace('shop_', 'toy_') },
+  'template-names-another-namespace': {
+    'template.yaml': template('      callable: Shop.Charge').replace('shop_', 'toy_'),
+  },
   'template-names-no-namespace': {
     'tasker.toml': null,
     'template.yaml': template('      callable: Shop.Charge').replace('shop_workflow', 'shop-workflow'),

@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +18,11 @@ interface Watching {
   until(pattern: RegExp): Promise<string[]>;
 }
 
-function watching(...args: string[]): Watching {
-  const child = spawn(process.execPath, [command, 'watch', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function watching(directory: string, env: Record<string, string> = {}): Watching {
+  const child = spawn(process.execPath, [command, 'watch', directory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines: string[] = [];
   let wake = () => {};
@@ -91,13 +93,14 @@ describe('watch', () => {
     'ends at once when it is interrupted in the middle of a build, and leaves nothing behind',
     async () => {
       const directory = packageOf();
-      const temporaries = () => readdirSync(tmpdir()).filter((name) => name.startsWith('tasker-componentize-'));
-      const before = temporaries();
-      const { until, child } = watching(directory);
+      const temporary = packageOf();
+      const before = readdirSync(temporary);
+      const { until, child } = watching(directory, { TMPDIR: temporary });
       await until(/making the component/);
-      expect(temporaries().some((name) => !before.includes(name))).toBe(true);
+      expect(readdirSync(temporary)).not.toEqual(before);
       child.kill('SIGINT');
       expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(readdirSync(temporary)).toEqual(before);
       expect(readdirSync(join(directory, 'dist'))).toEqual([]);
     },
     TIMEOUT_MS,

@@ -50,7 +50,7 @@ export function toolchainFiles(toolchain: Toolchain): string[] {
 
 /** The published package carries the WIT files; in the repository they stand in its root. */
 function witDirectory(): string {
-  const candidates = [join(toolRoot, 'wit'), join(toolRoot, '..', 'wit')];
+  const candidates = [join(toolRoot, '..', 'wit'), join(toolRoot, 'wit')];
   const found = candidates.find((directory) => existsSync(join(directory, 'worlds.wit')));
   if (found === undefined) {
     throw new Error(`the WIT package is missing: none of ${candidates.join(', ')} has a worlds.wit`);

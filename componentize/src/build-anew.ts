@@ -1,7 +1,7 @@
 /** From a package's sources to the three files of its component. */
 
 import { relative } from 'node:path';
-import { askedImports, asksEnvironment, importedNames } from './asked-imports.js';
+import { askedImports, asksEnvironment, grantedModules, importedNames } from './asked-imports.js';
 import { BuildError } from './build-error.js';
 import { type Bundle, bundle } from './bundle.js';
 import { checkHandlerLimits } from './check-handlers.js';
@@ -33,12 +33,13 @@ export async function buildAnew(
   const sources = findSources(directory, template.callables);
   const modules = [...sources.discover, ...Object.values(sources.table)].filter((module) => module.startsWith('.'));
   const imports = askedImports(config.grants);
+  const granted = grantedModules(config.grants);
   const environment = config.grants !== null && asksEnvironment(config.grants);
   const checked = typeCheck(directory, modules, environment, toolchain);
 
   const bundleFrom = (entry: string): Promise<Bundle> =>
     bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
-  const full = await bundleFrom(snapshotEntry('full-handler', environment));
+  const full = await bundleFrom(snapshotEntry('full-handler', granted));
   refuseUnicodeProperties(full);
   const found = await withProgress(report, `${name}: loading its modules`, () =>
     probe(full, importedNames(imports, toolchain.wit)),
@@ -47,7 +48,7 @@ export async function buildAnew(
   checkHandlerLimits(config, found.handlers);
   const world = found.publishers.length + found.subscriptions.length > 0 ? 'full-handler' : 'handler';
   // A package without publishers and subscribers carries nothing of theirs.
-  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world, environment));
+  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world, granted));
 
   const files = [...new Set([...checked, ...eager.inputs])].sort();
   const hash = inputHash(directory, listSources(directory), files, toolchain);
@@ -56,7 +57,7 @@ export async function buildAnew(
       config.initialization,
       found,
       eager,
-      () => bundleFrom(lazyEntry(world, environment, found)),
+      () => bundleFrom(lazyEntry(world, granted, found)),
       (made) => componentize(made, world, toolchain, imports),
     ),
   );

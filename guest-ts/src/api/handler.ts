@@ -15,31 +15,19 @@ import {
 import type { ApiResponse } from './response.js';
 import { apiFailure, apiSuccess, connectionError, timeoutError } from './results.js';
 
-/*
- * A handler names its service by statics of its class, by fields or by getters. TypeScript lets a field be overridden
- * by a field only and a getter by a getter only, except where one of several declarations is abstract: so there are two.
- */
-declare class EndpointFields {
-  protected baseUrl: string;
-  protected timeout: number;
-  protected defaultHeaders: Record<string, string>;
-}
-declare abstract class EndpointGetters {
-  protected abstract baseUrl: string;
-  protected abstract timeout: number;
-  protected abstract defaultHeaders: Record<string, string>;
-}
-const ApiBase = StepHandler as unknown as (abstract new () => StepHandler & EndpointFields & EndpointGetters) &
-  Pick<typeof StepHandler, 'handlerName' | 'handlerVersion'>;
-
 /** Base of the handlers of steps that call a service over HTTP. */
-export abstract class ApiHandler extends ApiBase {
+export abstract class ApiHandler extends StepHandler {
   /** What every path is put behind, as it is. */
   static baseUrl = '';
   /** Milliseconds a request and its answer may take. */
   static defaultTimeout = 30_000;
   /** Sent with every request. */
   static defaultHeaders: Record<string, string> = {};
+
+  // Properties to the compiler, so that a handler may have fields of these names; getters that read the statics below.
+  declare protected baseUrl: string;
+  declare protected timeout: number;
+  declare protected defaultHeaders: Record<string, string>;
 
   static {
     markAsHelpers(ApiHandler.prototype);

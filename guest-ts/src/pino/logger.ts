@@ -149,7 +149,9 @@ function redaction(redact: NonNullable<ChildLoggerOptions['redact']>): Transform
   const apply = redactor({ paths, censor, remove, serialize: false });
   return (fields) => {
     try {
-      return apply(fields) as Fields;
+      // `restore` is the library's: it brings back what was redacted.
+      const { restore, ...redacted } = apply(fields) as Fields;
+      return redacted;
     } catch {
       // What cannot be searched for secrets may hold one.
       return { fields: 'not redactable' };

@@ -193,14 +193,9 @@ describe('the service of a handler', () => {
     static override defaultTimeout = 5;
   }
 
-  it('is one of its own, as a field, a getter or an assignment', () => {
+  it('is one of its own, as a field or an assignment', () => {
     class Field extends Api {
       protected override baseUrl = 'https://field.example';
-    }
-    class Getter extends Api {
-      protected override get baseUrl() {
-        return 'https://getter.example';
-      }
     }
     class Assigned extends Api {
       constructor() {
@@ -210,7 +205,6 @@ describe('the service of a handler', () => {
       }
     }
     expect(new Field().open()).toMatchObject({ baseUrl: 'https://field.example', timeout: 5 });
-    expect(new Getter().open()).toMatchObject({ baseUrl: 'https://getter.example' });
     expect(new Assigned().open()).toMatchObject({ baseUrl: 'https://assigned.example', timeout: 7 });
     expect(new Api().open()).toMatchObject({ baseUrl: 'https://api.example/v1' });
   });

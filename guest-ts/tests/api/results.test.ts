@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { outcomeOf } from '../../src/component/outcome.js';
 import {
   type APICapable,
   APIMixin,
@@ -131,4 +132,19 @@ describe.each<[string, APICapable]>([
 it('a handler returns what its service answered', async () => {
   service({ body: '{"orders":[7]}' });
   expect(await new Shop().call()).toMatchObject({ success: true, result: { orders: [7] } });
+});
+
+it('what the service said about waiting reaches the host, in the form it reads', async () => {
+  const date = 'Wed, 21 Oct 2099 07:28:00 GMT';
+  service({ status: 503, headers: { 'Retry-After': date }, body: 'later' });
+  const outcome = outcomeOf(await new Shop().call(), 'Shop.Charge');
+  expect(outcome).toMatchObject({
+    tag: 'failure',
+    val: { retryable: true, errorType: { val: 'service_unavailable' } },
+  });
+  expect(JSON.parse((outcome.val as { metadata: string }).metadata)).toMatchObject({
+    status_code: 503,
+    retry_after_seconds: 60,
+    orchestration_metadata: { headers: { 'Retry-After': date } },
+  });
 });

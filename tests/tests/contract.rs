@@ -9,8 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::sandbox::{Limits, StepOutcome};
-use tasker_wasm_tests::attempts::Guest;
-use tasker_wasm_tests::{package, workspace};
+use tasker_wasm_tests::{Guest, package, workspace};
 
 /// What a handler says of the test file it ran.
 #[derive(Deserialize)]

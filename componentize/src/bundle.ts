@@ -3,9 +3,9 @@
 import { join, relative, resolve } from 'node:path';
 import * as esbuild from 'esbuild';
 import { BuildError } from './build-error.js';
-import { ENVIRONMENT_MODULE, PACKAGE_MODULE } from './entry.js';
+import { PACKAGE_MODULE } from './entry.js';
 import { type Part, partsOf } from './size.js';
-import { SDK_IMPORT, type Toolchain } from './toolchain.js';
+import { LOGGER_IMPORT, SDK_IMPORT, type Toolchain } from './toolchain.js';
 
 export interface Bundle {
   /** File name of the code, as it appears in stack traces. */
@@ -85,10 +85,19 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
   };
 }
 
-/** What the generated entry imports, in the SDK's `dist`. */
+/** Modules of the SDK with names of their own, in its `dist`. */
 const MODULES: Readonly<Record<string, string>> = {
   '@tasker-wasm/guest/component': 'component/index.js',
-  [ENVIRONMENT_MODULE]: 'component/environment.js',
+  '@tasker-wasm/guest/pino': 'pino/index.js',
+  '@tasker-wasm/guest/pino-pretty': 'pino/pretty.js',
+  '@tasker-wasm/guest/testing': 'testing/index.js',
+};
+
+/** Those that are imported for what they do. */
+const EFFECTS: Readonly<Record<string, string>> = {
+  '@tasker-wasm/guest/environment': 'component/environment.js',
+  '@tasker-wasm/guest/host-client': 'component/host-client.js',
+  '@tasker-wasm/guest/host-events': 'component/host-events.js',
 };
 
 /** All other names of the SDK, subpaths too, are one module: its index exports everything flat. */
@@ -98,9 +107,13 @@ function sdk(toolchain: Toolchain): esbuild.Plugin {
     name: 'tasker-sdk',
     setup(build) {
       build.onResolve({ filter: SDK_IMPORT }, ({ path }) => ({
-        path: join(dist, MODULES[path] ?? 'index.js'),
-        // The environment is imported for what it does.
-        sideEffects: path === ENVIRONMENT_MODULE,
+        path: join(dist, MODULES[path] ?? EFFECTS[path] ?? 'index.js'),
+        sideEffects: path in EFFECTS,
+      }));
+      // Whether it is installed or not: the one that is writes to files and processes, which a component has not.
+      build.onResolve({ filter: LOGGER_IMPORT }, ({ path }) => ({
+        path: join(dist, MODULES[`@tasker-wasm/guest/${path}`] as string),
+        sideEffects: false,
       }));
     },
   };

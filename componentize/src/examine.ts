@@ -3,7 +3,7 @@
  * modules are bundled and loaded, and their types are checked, whichever of the two fails.
  */
 
-import { askedImports, asksEnvironment, importedNames } from './asked-imports.js';
+import { askedImports, asksEnvironment, grantedModules, importedNames } from './asked-imports.js';
 import { BuildError } from './build-error.js';
 import { type Bundle, bundle } from './bundle.js';
 import { checkHandlerLimits } from './check-handlers.js';
@@ -88,14 +88,14 @@ async function load(loading: Loading): Promise<Examined> {
   const { config, template, namespace, toolchain, report, read } = loading;
   const { directory, name } = config;
   const imports = askedImports(config.grants);
-  const environment = config.grants !== null && asksEnvironment(config.grants);
+  const granted = grantedModules(config.grants);
   const bundleOf = async (sources: Sources, entry: string): Promise<Bundle> => {
     const made = await bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
     read(made.inputs);
     return made;
   };
   const loaded = async (sources: Sources) => {
-    const full = await bundleOf(sources, snapshotEntry('full-handler', environment));
+    const full = await bundleOf(sources, snapshotEntry('full-handler', granted));
     await refuseUnicodeProperties(full);
     const found = await withProgress(report, `${name}: loading its modules`, () =>
       probe(full, importedNames(imports, toolchain.wit)),
@@ -111,10 +111,10 @@ async function load(loading: Loading): Promise<Examined> {
   checkHandlerLimits(config, found.handlers);
 
   const world = found.publishers.length + found.subscriptions.length > 0 ? 'full-handler' : 'handler';
-  const lazyBundle = () => bundleOf(sources, lazyEntry(world, environment, found));
+  const lazyBundle = () => bundleOf(sources, lazyEntry(world, granted, found));
   const initialization = initializationOf(config, found);
   // A package without publishers and subscribers carries nothing of theirs.
-  const eager = () => (world === 'full-handler' ? full : bundleOf(sources, snapshotEntry(world, environment)));
+  const eager = () => (world === 'full-handler' ? full : bundleOf(sources, snapshotEntry(world, granted)));
   return {
     namespace,
     world,

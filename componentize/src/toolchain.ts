@@ -18,6 +18,10 @@ export const SDK_NAMES = [
   '@tasker-wasm/guest',
 ] as const;
 
+/** Loggers that handlers import and the SDK has a stand-in for, under the same name. */
+export const LOGGERS = ['pino', 'pino-pretty'] as const;
+export const LOGGER_IMPORT = /^pino(?:-pretty)?$/;
+
 const require = createRequire(import.meta.url);
 const toolRoot = fileURLToPath(new URL('..', import.meta.url));
 

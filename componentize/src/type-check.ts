@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
-import { SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
+import { LOGGERS, SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
 
 const DEFAULTS: ts.CompilerOptions = {
@@ -39,7 +39,7 @@ export function typeCheck(
       ...modules.map((module) => join(directory, module)),
       ...declared.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
     ],
-    options: { ...options, ...forcedOptions(toolchain) },
+    options: { ...options, ...forcedOptions(directory, toolchain) },
   });
   return {
     files: [
@@ -88,8 +88,9 @@ function compilerOptions(directory: string): { options: ts.CompilerOptions; conf
 }
 
 /** Whatever a package's own configuration says, its SDK is this one, and nothing is written. */
-function forcedOptions(toolchain: Toolchain): ts.CompilerOptions {
-  const index = join(toolchain.sdk.root, 'dist', 'index.d.ts');
+function forcedOptions(directory: string, toolchain: Toolchain): ts.CompilerOptions {
+  const declared = (file: string) => join(toolchain.sdk.root, 'dist', `${file}.d.ts`);
+  const index = declared('index');
   return {
     noEmit: true,
     allowJs: true,
@@ -100,13 +101,30 @@ function forcedOptions(toolchain: Toolchain): ts.CompilerOptions {
     declaration: false,
     sourceMap: false,
     inlineSources: false,
-    paths: Object.fromEntries(
-      SDK_NAMES.flatMap((name) => [
-        [name, [index]],
-        [`${name}/*`, [index]],
-      ]),
-    ),
+    paths: {
+      '@tasker-wasm/guest/pino': [declared('pino/index')],
+      '@tasker-wasm/guest/pino-pretty': [declared('pino/pretty')],
+      '@tasker-wasm/guest/testing': [declared('testing/index')],
+      ...Object.fromEntries(
+        SDK_NAMES.flatMap((name) => [
+          [name, [index]],
+          [`${name}/*`, [index]],
+        ]),
+      ),
+      // A package that has installed one is written against its types.
+      ...Object.fromEntries(
+        LOGGERS.filter((name) => !isInstalled(name, directory)).map((name) => [
+          name,
+          [declared(name === 'pino' ? 'pino/index' : 'pino/pretty')],
+        ]),
+      ),
+    },
   };
+}
+
+function isInstalled(name: string, directory: string): boolean {
+  const { resolvedModule } = ts.resolveModuleName(name, join(directory, 'package.json'), DEFAULTS, ts.sys);
+  return resolvedModule !== undefined;
 }
 
 function isOwn(file: ts.SourceFile, directory: string): boolean {

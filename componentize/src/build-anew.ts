@@ -33,12 +33,18 @@ export async function buildAnew(
   const sources = findSources(directory, template.callables);
   const modules = [...sources.discover, ...Object.values(sources.table)].filter((module) => module.startsWith('.'));
   const imports = askedImports(config.grants);
-  const environment = config.grants !== null && asksEnvironment(config.grants);
-  const checked = typeCheck(directory, modules, environment, toolchain);
+  const asks = {
+    environment: config.grants !== null && asksEnvironment(config.grants),
+    mounts: config.grants !== null && config.grants.mounts.length > 0,
+  };
+  const checked = typeCheck(directory, modules, asks.environment, toolchain);
 
   const bundleFrom = (entry: string): Promise<Bundle> =>
-    bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
-  const full = await bundleFrom(snapshotEntry('full-handler', environment));
+    bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain, asks });
+  const full = await bundleFrom(snapshotEntry('full-handler'));
+  for (const warning of [...checked.warnings, ...full.warnings]) {
+    report(`${name}: ${warning}`);
+  }
   refuseUnicodeProperties(full);
   const found = await withProgress(report, `${name}: loading its modules`, () =>
     probe(full, importedNames(imports, toolchain.wit)),
@@ -47,16 +53,16 @@ export async function buildAnew(
   checkHandlerLimits(config, found.handlers);
   const world = found.publishers.length + found.subscriptions.length > 0 ? 'full-handler' : 'handler';
   // A package without publishers and subscribers carries nothing of theirs.
-  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world, environment));
+  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world));
 
-  const files = [...new Set([...checked, ...eager.inputs])].sort();
+  const files = [...new Set([...checked.files, ...eager.inputs])].sort();
   const hash = inputHash(directory, listSources(directory), files, toolchain);
   const built = await withProgress(report, `${name}: making the component`, () =>
     componentizeInMode(
       config.initialization,
       found,
       eager,
-      () => bundleFrom(lazyEntry(world, environment, found)),
+      () => bundleFrom(lazyEntry(world, found)),
       (made) => componentize(made, world, toolchain, imports),
     ),
   );

@@ -3,7 +3,8 @@
 import { join, relative, resolve } from 'node:path';
 import * as esbuild from 'esbuild';
 import { BuildError } from './build-error.js';
-import { ENVIRONMENT_MODULE, PACKAGE_MODULE } from './entry.js';
+import { PACKAGE_MODULE } from './entry.js';
+import { type PlatformAsks, platform, platformGlobals } from './platform.js';
 import { SDK_IMPORT, type Toolchain } from './toolchain.js';
 
 export interface Bundle {
@@ -14,6 +15,8 @@ export interface Bundle {
   map: SourceMap;
   /** Absolute paths of the files that went in. */
   inputs: string[];
+  /** What its author may want to know. */
+  warnings: string[];
 }
 
 export interface SourceMap {
@@ -30,10 +33,11 @@ export interface BundleRequest {
   entry: string;
   packageModule: string;
   toolchain: Toolchain;
+  asks?: PlatformAsks;
 }
 
 export async function bundle(request: BundleRequest): Promise<Bundle> {
-  const { directory, name, entry, toolchain } = request;
+  const { directory, name, entry, toolchain, asks = { environment: false, mounts: false } } = request;
   const fileName = `${name}.js`;
   const result = await esbuild
     .build({
@@ -45,8 +49,9 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
       metafile: true,
       format: 'esm',
       platform: 'neutral',
-      mainFields: ['module', 'main'],
-      conditions: ['import', 'default'],
+      // A component is more like a worker of the web than like Node: libraries that tell them apart then use `fetch`.
+      mainFields: ['browser', 'module', 'main'],
+      conditions: ['worker', 'browser', 'module'],
       target: 'es2024',
       external: ['tasker:*', 'wasi:*'],
       sourcemap: 'external',
@@ -58,7 +63,8 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
       logLevel: 'silent',
       // A package's own compiler settings are for its type check.
       tsconfigRaw: { compilerOptions: { target: 'ES2022', experimentalDecorators: false } },
-      plugins: [sdk(toolchain), generated(request)],
+      inject: platformGlobals(toolchain),
+      plugins: [sdk(toolchain), platform(directory, asks, toolchain), generated(request)],
     })
     .catch((error: unknown) => {
       throw isBuildFailure(error) ? new BuildError('bundling failed', error.errors.map(render)) : error;
@@ -76,16 +82,19 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
     code: output(fileName),
     map: { ...map, file: fileName, sources: map.sources.map((source) => sourceName(source, directory, toolchain)) },
     inputs: Object.keys(result.metafile.inputs)
-      .filter((input) => !/^(<|tasker-package:|tasker-entry)/.test(input))
+      .filter((input) => !/^(<|tasker-\w+:|tasker-entry)/.test(input))
       .map((input) => resolve(directory, input)),
+    warnings: result.warnings.filter(({ pluginName }) => pluginName !== '').map(render),
   };
 }
 
 /** What the generated entry imports, in the SDK's `dist`. */
 const MODULES: Readonly<Record<string, string>> = {
   '@tasker-wasm/guest/component': 'component/index.js',
-  [ENVIRONMENT_MODULE]: 'component/environment.js',
 };
+
+/** What the component has of Node, which somebody may import by its full name. */
+const PLATFORM_MODULE = /^@tasker-wasm\/guest\/(platform\/.+)$/;
 
 /** All other names of the SDK, subpaths too, are one module: its index exports everything flat. */
 function sdk(toolchain: Toolchain): esbuild.Plugin {
@@ -93,11 +102,13 @@ function sdk(toolchain: Toolchain): esbuild.Plugin {
   return {
     name: 'tasker-sdk',
     setup(build) {
-      build.onResolve({ filter: SDK_IMPORT }, ({ path }) => ({
-        path: join(dist, MODULES[path] ?? 'index.js'),
-        // The environment is imported for what it does.
-        sideEffects: path === ENVIRONMENT_MODULE,
-      }));
+      build.onResolve({ filter: SDK_IMPORT }, ({ path }) => {
+        const [, ofPlatform] = PLATFORM_MODULE.exec(path) ?? [];
+        return {
+          path: join(dist, ofPlatform === undefined ? (MODULES[path] ?? 'index.js') : `${ofPlatform}.js`),
+          sideEffects: false,
+        };
+      });
     },
   };
 }
@@ -127,11 +138,7 @@ function sourceName(source: string, directory: string, toolchain: Toolchain): st
 
 function render(message: esbuild.Message): string {
   const { location, text } = message;
-  const hint =
-    /Could not resolve "(?:node:)?(?:fs|path|crypto|os|http|https|net|child_process|process|buffer)(?:\/|")/.test(text)
-      ? ' (a component has no Node built-ins)'
-      : '';
-  return location === null ? text + hint : `${location.file}:${location.line}:${location.column + 1}: ${text}${hint}`;
+  return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
 }
 
 function isBuildFailure(error: unknown): error is esbuild.BuildFailure {

@@ -8,9 +8,6 @@ import type { World } from './toolchain.js';
 /** Specifier of the generated module that imports the package's modules. */
 export const PACKAGE_MODULE = 'tasker-package';
 
-/** Specifier of the module that gives a package its `process.env`, in the SDK. */
-export const ENVIRONMENT_MODULE = '@tasker-wasm/guest/environment';
-
 /** What the exports of a component say they hold. */
 export interface Contents {
   handlers: readonly HandlerDescriptor[];
@@ -18,33 +15,22 @@ export interface Contents {
   subscriptions: readonly Subscription[];
 }
 
-/**
- * The package's modules are initialised with the bundle.
- *
- * @param environment whether the package asks for environment values
- */
-export function snapshotEntry(world: World, environment = false): string {
-  return entry(world, environment, 'snapshot', () => 'modules', `import { modules } from '${PACKAGE_MODULE}';`);
+/** The package's modules are initialised with the bundle. */
+export function snapshotEntry(world: World): string {
+  return entry(world, 'snapshot', () => 'modules', `import { modules } from '${PACKAGE_MODULE}';`);
 }
 
 /** The package's modules are initialised in the first call. */
-export function lazyEntry(world: World, environment: boolean, contents: Contents): string {
+export function lazyEntry(world: World, contents: Contents): string {
   return entry(
     world,
-    environment,
     'lazy',
     (held) => `${JSON.stringify(contents[held])}, load`,
     `const load = () => import('${PACKAGE_MODULE}');`,
   );
 }
 
-function entry(
-  world: World,
-  environment: boolean,
-  mode: Initialization,
-  from: (held: keyof Contents) => string,
-  modules: string,
-): string {
+function entry(world: World, mode: Initialization, from: (held: keyof Contents) => string, modules: string): string {
   const exported: Array<[name: string, maker: string, held: keyof Contents]> = [
     ['handlers', `${mode}Component`, 'handlers'],
   ];
@@ -55,8 +41,6 @@ function entry(
     );
   }
   return [
-    // First: what the package's modules find when they are initialised.
-    ...(environment ? [`import '${ENVIRONMENT_MODULE}';`] : []),
     `import { ${['prewarm', ...exported.map(([, maker]) => maker)].join(', ')} } from '@tasker-wasm/guest/component';`,
     modules,
     ...exported.map(([name, maker, held]) => `export const ${name} = ${maker}(${from(held)});`),

@@ -1,11 +1,19 @@
-/** Type-checks a package against the SDK and finds imports of the worker's own surface. */
+/**
+ * Type-checks a package against the SDK and finds imports of the worker's own surface. Node's declarations are there for
+ * every package, its own or else ours: the platform of a component is a part of Node, and what is not in it has an error
+ * of its own.
+ */
 
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
+import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
 import { SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
+
+const DECLARED = ['host-imports', 'wasi-imports'];
 
 const DEFAULTS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
@@ -16,22 +24,24 @@ const DEFAULTS: ts.CompilerOptions = {
   strict: true,
 };
 
-/**
- * Returns the files, outside TypeScript's own library, that the check has read.
- *
- * @param environment whether there is a `process.env`
- */
+export interface Checked {
+  /** Those, outside TypeScript's own library, that the check has read. */
+  files: string[];
+  warnings: string[];
+}
+
+/** @param environment whether there is anything in `process.env` */
 export function typeCheck(
   directory: string,
   modules: readonly string[],
   environment: boolean,
   toolchain: Toolchain,
-): string[] {
-  const declared = ['host-imports', 'wasi-imports', ...(environment ? ['environment'] : [])];
+): Checked {
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
-      ...declared.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
+      ...DECLARED.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
+      nodeTypes(directory),
     ],
     options: { ...compilerOptions(directory), ...forcedOptions(toolchain) },
   });
@@ -41,6 +51,15 @@ export function typeCheck(
   if (misplaced.length > 0) {
     throw new BuildError('a handler cannot import the worker: here the worker is tasker-wasm-host', misplaced);
   }
+  const foreign = own.flatMap((file) =>
+    foreignUses(file).map(
+      ({ name, node }) =>
+        `${location(file, node.getStart(file), directory)}: '${name}': ${FOREIGN[name.split('.')[0] as string]}`,
+    ),
+  );
+  if (foreign.length > 0) {
+    throw new BuildError('a handler runs neither in Bun nor in Deno', foreign);
+  }
   const diagnostics = ts.getPreEmitDiagnostics(program);
   if (diagnostics.length > 0) {
     throw new BuildError(
@@ -48,10 +67,32 @@ export function typeCheck(
       diagnostics.map((diagnostic) => render(diagnostic, directory)),
     );
   }
-  return program
-    .getSourceFiles()
-    .filter((file) => !program.isSourceFileDefaultLibrary(file))
-    .map((file) => file.fileName);
+  return {
+    files: program
+      .getSourceFiles()
+      .filter((file) => !program.isSourceFileDefaultLibrary(file))
+      .map((file) => file.fileName),
+    warnings: environment ? [] : own.flatMap((file) => emptyEnvironment(file, directory)),
+  };
+}
+
+/** The package's own, else those that the builder brings. */
+function nodeTypes(directory: string): string {
+  const nearest = [join(directory, 'package.json'), import.meta.url].map((from) => createRequire(from));
+  for (const require of nearest) {
+    try {
+      return join(dirname(require.resolve('@types/node/package.json')), 'index.d.ts');
+    } catch {
+      // The next may have them.
+    }
+  }
+  throw new Error('@types/node is missing: install the builder again');
+}
+
+function emptyEnvironment(file: ts.SourceFile, directory: string): string[] {
+  return environmentUses(file)
+    .slice(0, 1)
+    .map(({ node }) => `${location(file, node.getStart(file), directory)}: ${NO_ENVIRONMENT}`);
 }
 
 function compilerOptions(directory: string): ts.CompilerOptions {
@@ -132,12 +173,12 @@ function importedNames(statement: ts.Statement): readonly (ts.ImportSpecifier | 
     : [];
 }
 
-const NO_PROCESS =
-  'Cannot find name \'process\'; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
+const NO_ENVIRONMENT =
+  'process.env is empty; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
 
 function render(diagnostic: ts.Diagnostic, directory: string): string {
   const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');
-  const text = `${/^Cannot find name 'process'/.test(message) ? NO_PROCESS : message} (TS${diagnostic.code})`;
+  const text = `${message} (TS${diagnostic.code})`;
   return diagnostic.file === undefined
     ? text
     : `${location(diagnostic.file, diagnostic.start ?? 0, directory)}: ${text}`;

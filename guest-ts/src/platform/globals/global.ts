@@ -1,0 +1,2 @@
+/** Node's name for the global object. */
+export const global: typeof globalThis = globalThis;

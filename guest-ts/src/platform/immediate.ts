@@ -1,0 +1,9 @@
+/** `setImmediate`: a timer of no delay, which is all that one of Node's promises. */
+
+export function setImmediate<A extends unknown[]>(callback: (...args: A) => void, ...args: A): number {
+  return setTimeout(callback, 0, ...args);
+}
+
+export function clearImmediate(immediate: number | undefined): void {
+  clearTimeout(immediate);
+}

@@ -4,7 +4,8 @@ import { join, relative, resolve } from 'node:path';
 import * as esbuild from 'esbuild';
 import { BuildError } from './build-error.js';
 import { PACKAGE_MODULE } from './entry.js';
-import { type PlatformAsks, platform, platformGlobals } from './platform.js';
+import { type PlatformAsks, platform } from './platform.js';
+import { markers, missingGlobals } from './platform-globals.js';
 import { SDK_IMPORT, type Toolchain } from './toolchain.js';
 
 export interface Bundle {
@@ -36,12 +37,29 @@ export interface BundleRequest {
   asks?: PlatformAsks;
 }
 
+/** Bundles again with what the first attempt was found to use, as long as that uses more. */
 export async function bundle(request: BundleRequest): Promise<Bundle> {
+  for (let globals: string[] = []; ; ) {
+    const made = await bundleWith(request, globals);
+    const missing = missingGlobals(made.code);
+    if (missing.length === 0) {
+      return made;
+    }
+    globals = [...globals, ...missing];
+  }
+}
+
+/** The first imports of the entry, so that every module finds these globals when it is initialised. */
+function installed(globals: readonly string[]): string {
+  return globals.map((name) => `import '@tasker-wasm/guest/platform/globals/${name}';\n`).join('');
+}
+
+async function bundleWith(request: BundleRequest, globals: readonly string[]): Promise<Bundle> {
   const { directory, name, entry, toolchain, asks = { environment: false, mounts: false } } = request;
   const fileName = `${name}.js`;
   const result = await esbuild
     .build({
-      stdin: { contents: entry, resolveDir: directory, sourcefile: 'tasker-entry.js' },
+      stdin: { contents: installed(globals) + entry, resolveDir: directory, sourcefile: 'tasker-entry.js' },
       absWorkingDir: directory,
       outfile: fileName,
       bundle: true,
@@ -63,7 +81,7 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
       logLevel: 'silent',
       // A package's own compiler settings are for its type check.
       tsconfigRaw: { compilerOptions: { target: 'ES2022', experimentalDecorators: false } },
-      inject: platformGlobals(toolchain),
+      define: markers(globals),
       plugins: [sdk(toolchain), platform(directory, asks, toolchain), generated(request)],
     })
     .catch((error: unknown) => {
@@ -106,7 +124,8 @@ function sdk(toolchain: Toolchain): esbuild.Plugin {
         const [, ofPlatform] = PLATFORM_MODULE.exec(path) ?? [];
         return {
           path: join(dist, ofPlatform === undefined ? (MODULES[path] ?? 'index.js') : `${ofPlatform}.js`),
-          sideEffects: false,
+          // The globals are imported for what they do.
+          sideEffects: ofPlatform?.startsWith('platform/globals/') ?? false,
         };
       });
     },

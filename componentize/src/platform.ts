@@ -1,7 +1,4 @@
-/**
- * Node's modules and globals as a component has them: the SDK's `platform/`, found in a bundle only as far as it is
- * used. esbuild tells a use of a global from a variable of the same name, and leaves out what nobody uses.
- */
+/** Node's modules as a component has them, the SDK's `platform/node/`, and what becomes of those it does not have. */
 
 import { existsSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -16,9 +13,6 @@ export interface PlatformAsks {
   mounts: boolean;
 }
 
-/** Globals that the engine lacks, or has in part: modules that export them. */
-const GLOBALS = ['buffer', 'fetch', 'global', 'process', 'timers'];
-
 /** Packages that are only another way to what the platform has. */
 const PACKAGES: Readonly<Record<string, string>> = { undici: 'undici.js', 'process/': 'node/process.js' };
 
@@ -28,10 +22,6 @@ const REQUIRED = 'tasker-required';
 const COMPLETE = 'tasker-complete';
 /** A module that throws when something of it is called. */
 const UNSUPPORTED = 'tasker-unsupported';
-
-export function platformGlobals(toolchain: Toolchain): string[] {
-  return GLOBALS.map((name) => join(platformRoot(toolchain), 'globals', `${name}.js`));
-}
 
 /** @param directory of the package, whose own files may not import what cannot work */
 export function platform(directory: string, asks: PlatformAsks, toolchain: Toolchain): esbuild.Plugin {

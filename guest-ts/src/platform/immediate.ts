@@ -1,4 +1,4 @@
-/** `setImmediate`: a timer of no delay, which is all that one of Node's promises. */
+/** `setImmediate`: a timer of no delay, which is all that Node promises of one. */
 
 export function setImmediate<A extends unknown[]>(callback: (...args: A) => void, ...args: A): number {
   return setTimeout(callback, 0, ...args);

@@ -1,2 +1,3 @@
 /** Node's name for the global object. */
-export const global: typeof globalThis = globalThis;
+
+Object.defineProperty(globalThis, 'global', { value: globalThis, writable: true, configurable: true });

@@ -1,14 +1,7 @@
-/** The timers that the engine lacks; found by those too who look them up by name at run time. */
+/** The timers that the engine lacks. */
 
 import { clearImmediate, setImmediate } from '../immediate.js';
 
-Object.assign(globalThis, { setImmediate, clearImmediate });
-
-export {
-  clearImmediate,
-  clearImmediate as 'global.clearImmediate',
-  clearImmediate as 'globalThis.clearImmediate',
-  setImmediate,
-  setImmediate as 'global.setImmediate',
-  setImmediate as 'globalThis.setImmediate',
-};
+for (const [name, value] of Object.entries({ setImmediate, clearImmediate })) {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+}

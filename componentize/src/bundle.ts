@@ -66,10 +66,9 @@ async function bundleWith(request: BundleRequest, globals: readonly string[]): P
       write: false,
       metafile: true,
       format: 'esm',
-      platform: 'neutral',
       // A component is more like a worker of the web than like Node: libraries that tell them apart then use `fetch`.
-      mainFields: ['browser', 'module', 'main'],
-      conditions: ['worker', 'browser', 'module'],
+      platform: 'browser',
+      conditions: ['worker', 'module'],
       target: 'es2024',
       external: ['tasker:*', 'wasi:*'],
       sourcemap: 'external',

@@ -23,7 +23,8 @@ const marker = (name: string) => `__tasker_global_${name}__`;
 /** For esbuild's `define`: other names for the globals of modules that are not installed. */
 export function markers(installed: readonly string[]): Record<string, string> {
   const names = Object.keys(GLOBALS).filter((name) => !installed.includes(GLOBALS[name] as string));
-  return Object.fromEntries(
+  const mode = names.includes('process') ? `${marker('process')}.env.NODE_ENV` : 'process.env.NODE_ENV';
+  const found = Object.fromEntries(
     names.flatMap((name) =>
       [name, ...OBJECTS.filter((object) => object !== name).map((object) => `${object}.${name}`)].map((use) => [
         use,
@@ -31,6 +32,8 @@ export function markers(installed: readonly string[]): Record<string, string> {
       ]),
     ),
   );
+  // As everything in the environment, and not as esbuild would have it.
+  return { ...found, 'process.env.NODE_ENV': mode };
 }
 
 /** The modules whose globals the code uses and does not have. */

@@ -46,7 +46,8 @@ export const Files = defineHandler('platform.files', {}, async () => {
 
   const seen = {
     note: await readFile('/data/note.txt', 'utf8'),
-    link: new URL('file:///data/note.txt').pathname === '/data/note.txt' && fs.existsSync(new URL('file:///data/note.txt')),
+    link:
+      new URL('file:///data/note.txt').pathname === '/data/note.txt' && fs.existsSync(new URL('file:///data/note.txt')),
     written: fs.readFileSync(file, 'utf8'),
     size,
     recent: mtimeMs > Date.UTC(2020, 0),
@@ -70,7 +71,10 @@ export const Files = defineHandler('platform.files', {}, async () => {
     },
     promised: await readFile('/data/none').catch((error) => error.message),
     calledBack: await new Promise((resolve) => fs.readFile('/data/none', (error) => resolve(code(error)))),
-    accessible: [refusal(() => fs.accessSync('/data/note.txt', fs.constants.W_OK)), refusal(() => fs.accessSync(file, fs.constants.W_OK))],
+    accessible: [
+      refusal(() => fs.accessSync('/data/note.txt', fs.constants.W_OK)),
+      refusal(() => fs.accessSync(file, fs.constants.W_OK)),
+    ],
   };
   for (const name of fs.readdirSync('/out')) {
     fs.rmSync(join('/out', name), { recursive: true });

@@ -117,7 +117,7 @@ export const util = (util: typeof utilModule) => ({
     util.isDeepStrictEqual({ a: [1, { b: new Date(1) }] }, { a: [1, { b: new Date(1) }] }),
     util.isDeepStrictEqual(new Map([[{ a: 1 }, 1]]), new Map([[{ a: 1 }, 1]])),
     util.isDeepStrictEqual(new Set([[1], [2]]), new Set([[2], [1]])),
-    util.isDeepStrictEqual([1, , 3], [1, undefined, 3]),
+    util.isDeepStrictEqual([1, 2], [1, 2, undefined]),
     util.isDeepStrictEqual({ a: 1 }, Object.assign(Object.create({}), { a: 1 })),
     util.isDeepStrictEqual(new Error('a'), new Error('b')),
     util.isDeepStrictEqual(Number.NaN, Number.NaN),

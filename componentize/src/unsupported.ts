@@ -13,9 +13,11 @@ const TERMINAL = 'a step has no terminal: its input is the task, its output the 
 const DATABASE =
   'a sandbox holds no database: keep state in results and checkpoints, or in a service called with fetch';
 const COMPRESSION = 'use CompressionStream and DecompressionStream';
+const CONTEXT = 'promises carry no context in the engine: pass it on as an argument';
 const NAMES = 'the host resolves the names of requests: use fetch';
 
 const INSTEAD: Readonly<Record<string, string>> = {
+  async_hooks: CONTEXT,
   child_process: PROGRAMS,
   cluster: THREADS,
   worker_threads: THREADS,

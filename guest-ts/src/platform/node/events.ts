@@ -11,11 +11,12 @@ export const errorMonitor: unique symbol = Symbol.for('events.errorMonitor') as 
 export const captureRejectionSymbol: unique symbol = Symbol.for('nodejs.rejection') as never;
 
 /** What an emitter emits, from now on: ends with an error when that is emitted, or when it is aborted. */
-export async function* on(
+export function on(
   emitter: Emitter,
   event: string | symbol,
   { signal }: { signal?: AbortSignal } = {},
 ): AsyncGenerator<unknown[]> {
+  signal?.throwIfAborted();
   const waiting: unknown[][] = [];
   let failed: { error: unknown } | null = null;
   let wake = () => {};
@@ -31,13 +32,18 @@ export async function* on(
   emitter.on(event, take);
   emitter.on('error', fail);
   signal?.addEventListener('abort', abort, { once: true });
-  try {
+  const stop = () => {
+    emitter.off(event, take);
+    emitter.off('error', fail);
+    signal?.removeEventListener('abort', abort);
+  };
+  async function* events(): AsyncGenerator<unknown[]> {
     for (;;) {
-      signal?.throwIfAborted();
       const next = waiting.shift();
       if (next !== undefined) {
         yield next;
       } else if (failed !== null) {
+        stop();
         throw (failed as { error: unknown }).error;
       } else {
         await new Promise<void>((resolve) => {
@@ -45,11 +51,16 @@ export async function* on(
         });
       }
     }
-  } finally {
-    emitter.off(event, take);
-    emitter.off('error', fail);
-    signal?.removeEventListener('abort', abort);
   }
+  const iterator = events();
+  const { return: end } = iterator;
+  return Object.assign(iterator, {
+    return(value: unknown) {
+      stop();
+      // Somebody may be waiting for an event that will not come.
+      return end.call(iterator, value);
+    },
+  });
 }
 
 export function getEventListeners(emitter: Emitter, event: string | symbol): unknown[] {

@@ -1,18 +1,28 @@
 /**
- * Node's code for showing values takes a list of globals apart when it loads, and stops at one that the engine is built
- * without. An empty one stands in for it that long.
+ * Node's code for showing values takes a list of built-ins apart when it loads, and stops at one that the engine is
+ * built without. Something stands in for each that long; the code keeps what it took, and uses it to measure the width
+ * of text.
  */
 
-const scope = globalThis as { Atomics?: unknown };
+const STAND_INS: ReadonlyArray<readonly [owner: object, name: string, value: unknown]> = [
+  [globalThis, 'Atomics', {}],
+  [
+    String.prototype,
+    'normalize',
+    function (this: string) {
+      return String(this);
+    },
+  ],
+];
 
-const isMissing = scope.Atomics === undefined;
-if (isMissing) {
-  Object.defineProperty(scope, 'Atomics', { value: {}, configurable: true });
+const missing = STAND_INS.filter(([owner, name]) => !(name in owner));
+for (const [owner, name, value] of missing) {
+  Object.defineProperty(owner, name, { value, configurable: true });
 }
 
 /** To be called when the code is loaded. */
 export function removeStandIns(): void {
-  if (isMissing) {
-    delete scope.Atomics;
+  for (const [owner, name] of missing) {
+    Reflect.deleteProperty(owner, name);
   }
 }

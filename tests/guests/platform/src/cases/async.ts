@@ -13,7 +13,9 @@ export async function timers(timers: typeof timersModule) {
       break;
     }
   }
-  const aborted = timers.setTimeout(10_000, 'late', { signal: AbortSignal.abort() });
+  const aborted = timers
+    .setTimeout(10_000, 'late', { signal: AbortSignal.abort('given up') })
+    .catch(({ name, code }) => [name, code]);
   const order: string[] = [];
   await new Promise<void>((resolve) => {
     setImmediate(() => {
@@ -27,7 +29,7 @@ export async function timers(timers: typeof timersModule) {
     ticks,
     order,
     value: [await timers.setTimeout(1, 'value'), await timers.setImmediate('soon'), await timers.scheduler.wait(1)],
-    aborted: await aborted.catch(({ name, code }) => [name, code]),
+    aborted: await aborted,
   };
 }
 

@@ -26,7 +26,11 @@ export const crypto = (crypto: typeof cryptoModule) => {
       crypto.timingSafeEqual(Buffer.from('ab'), Buffer.from('ac')),
       tried(() => crypto.timingSafeEqual(Buffer.from('a'), Buffer.from('ab'))),
     ],
-    bytes: [crypto.randomBytes(5).length, crypto.randomBytes(100_000).length, Buffer.isBuffer(crypto.randomBytes(1))],
+    bytes: [
+      crypto.randomBytes(5).length,
+      crypto.randomBytes(100_000).length,
+      crypto.randomBytes(1) instanceof Uint8Array,
+    ],
     uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID()),
     different: new Set([crypto.randomUUID(), crypto.randomUUID()]).size,
     integers: [...new Set(draws)].sort(),

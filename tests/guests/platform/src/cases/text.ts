@@ -106,7 +106,7 @@ export const util = (util: typeof utilModule) => ({
     util.format(1, 'two', Symbol('three')),
   ],
   inspect: [
-    { a: 1, b: 'text', c: [1, [2, [3, [4]]]], d: null, e: undefined, f: () => 1, [Symbol('s')]: 1n },
+    { a: 1, b: 'text', c: [1, [2, [3, [4]]]], d: null, e: undefined, f: () => 1, g: 1n },
     new Map([[{ k: 1 }, new Set([1, 'a'])]]),
     new Point(1, 2),
     [new Date(0), /a/g, Buffer.from('ab').toString('hex')],

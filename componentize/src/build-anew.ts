@@ -7,7 +7,6 @@ import { type Bundle, bundle } from './bundle.js';
 import { checkHandlerLimits } from './check-handlers.js';
 import { checkTemplate } from './check-template.js';
 import { componentize, EngineError } from './engine.js';
-import { refuseUnicodeProperties } from './engine-limits.js';
 import { lazyEntry, packageModule, snapshotEntry } from './entry.js';
 import { inputHash } from './input-hash.js';
 import type { HandlerDescriptor, Manifest } from './manifest.js';
@@ -45,7 +44,6 @@ export async function buildAnew(
   for (const warning of [...checked.warnings, ...full.warnings]) {
     report(`${name}: ${warning}`);
   }
-  refuseUnicodeProperties(full);
   const found = await withProgress(report, `${name}: loading its modules`, () =>
     probe(full, importedNames(imports, toolchain.wit)),
   );

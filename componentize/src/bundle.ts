@@ -7,6 +7,7 @@ import { PACKAGE_MODULE } from './entry.js';
 import { type PlatformAsks, platform } from './platform.js';
 import { markers, missingGlobals } from './platform-globals.js';
 import { SDK_IMPORT, type Toolchain } from './toolchain.js';
+import { lowerUnicodeProperties } from './unicode-properties.js';
 
 export interface Bundle {
   /** File name of the code, as it appears in stack traces. */
@@ -41,9 +42,9 @@ export interface BundleRequest {
 export async function bundle(request: BundleRequest): Promise<Bundle> {
   for (let globals: string[] = []; ; ) {
     const made = await bundleWith(request, globals);
-    const missing = missingGlobals(made.code);
+    const missing = missingGlobals(made.code, globals);
     if (missing.length === 0) {
-      return made;
+      return lowerUnicodeProperties(made);
     }
     globals = [...globals, ...missing];
   }

@@ -155,8 +155,12 @@ function sourceName(source: string, directory: string, toolchain: Toolchain): st
   return inSdk.startsWith('..') ? source : `@tasker-wasm/guest/${inSdk.replaceAll('\\', '/')}`;
 }
 
+/** esbuild's way to say that a module of the platform lacks a name, which its author calls otherwise. */
+const MISSING_NAME = /No matching export in ".*\/platform\/node\/(.+)\.js" for import "(.+)"/;
+
 function render(message: esbuild.Message): string {
-  const { location, text } = message;
+  const { location } = message;
+  const text = message.text.replace(MISSING_NAME, "what a component has of 'node:$1' is without '$2'");
   return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
 }
 

@@ -17,9 +17,10 @@ export class SandboxUnsupportedError extends Error {
 /** A function, or class, that throws when it is called, constructed or extended and constructed. */
 export function unsupported(what: string, instead: string): (...args: unknown[]) => never {
   // No arrow function: some construct it, and others extend it.
-  return () => {
+  function refuse(): never {
     throw new SandboxUnsupportedError(what, instead);
-  };
+  }
+  return refuse;
 }
 
 /**

@@ -17,6 +17,7 @@ import * as text from './cases/text.js';
 
 export { Environment } from './environment.js';
 export { Files } from './files.js';
+export { Language } from './language.js';
 export { Requests } from './requests.js';
 
 /** Everything that Node answers alike. */

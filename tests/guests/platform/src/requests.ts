@@ -1,4 +1,4 @@
-/** Requests that are redirected, and clients that are built on `fetch`. */
+/** Requests that are redirected, and a client that is built on `fetch`. */
 
 import { defineHandler } from '@tasker-systems/tasker';
 import axios from 'axios';
@@ -11,36 +11,26 @@ const shown = async (response: Response) => ({
 });
 const refusal = (error: unknown) => `${(error as Error).name}: ${(error as Error).message}`;
 
+/** `url` and `elsewhere` are servers; `/redirect-to/URL` of either redirects there. */
 export const Requests = defineHandler(
   'platform.requests',
-  { inputs: { url: 'url', elsewhere: 'elsewhere' } },
-  async ({ url, elsewhere }) => {
-    const to = (path: string) => `${url}${path}`;
-    const post = {
-      method: 'POST',
-      body: 'a body',
-      headers: { authorization: 'Bearer x', 'content-type': 'text/plain' },
-    };
+  { inputs: { url: 'url', elsewhere: 'elsewhere', ungranted: 'ungranted' } },
+  async ({ url, elsewhere, ungranted }) => {
+    const lookedUp = (globalThis as unknown as Record<string, typeof fetch>)[['fet', 'ch'].join('')] as typeof fetch;
+    const through = (target: unknown) => `${url}/redirect-to/${target}/end`;
+    const headers = { authorization: 'Bearer x', 'content-type': 'text/plain', 'x-own': 'kept' };
+    const post: RequestInit = { method: 'POST', body: 'a body', headers };
     return {
-      direct: await shown(await fetch(to('/echo'))),
-      found: await shown(await fetch(to('/302/echo'), post)),
-      seeOther: await shown(await fetch(to('/303/echo'), { ...post, method: 'PUT' })),
-      kept: await shown(await fetch(to('/307/echo'), post)),
-      request: await shown(await fetch(new Request(to('/308/echo'), post))),
-      twice: await shown(await fetch(to('/301/302/echo'))),
-      elsewhere: await shown(await fetch(to(`/to/${elsewhere}/echo`), post)),
-      manual: await shown(await fetch(to('/302/echo'), { redirect: 'manual' })),
-      error: await fetch(to('/302/echo'), { redirect: 'error' }).catch(refusal),
-      endless: await fetch(to('/endless')).catch(refusal),
-      axios: await axios
-        .post(to('/echo'), { a: 1 }, { headers: { 'x-test': 'yes' } })
-        .then(({ status, data }) => ({ status, data }))
-        .catch(refusal),
-      axiosRedirected: await axios
-        .get(to('/302/echo'))
-        .then(({ status, data }) => ({ status, data }))
-        .catch(refusal),
-      axiosRefused: await axios.get(to('/404')).catch((error) => [error.name, error.code, error.response?.status]),
+      direct: await shown(await fetch(`${url}/direct`)),
+      followed: await shown(await fetch(through(url), post)),
+      request: await shown(await fetch(new Request(through(url), post))),
+      elsewhere: await shown(await fetch(through(elsewhere), { headers })),
+      looked_up: await shown(await lookedUp(through(url))),
+      manual: await shown(await fetch(through(url), { redirect: 'manual' })),
+      error: await fetch(through(url), { redirect: 'error' }).catch(refusal),
+      ungranted: await fetch(through(ungranted)).catch(refusal),
+      axios: await axios.post(`${url}/axios`, { a: 1 }, { headers: { 'x-own': 'axios' } }).then(({ data }) => data),
+      axios_followed: await axios.get(through(url)).then(({ status, data }) => ({ status, data })),
     };
   },
 );

@@ -43,7 +43,6 @@ const INTERFACES: readonly AskedInterface[] = [
     specifier: `wasi:cli/environment@${WASI}`,
     file: 'deps/cli/package.wit',
     ask: 'env = ["REGION"]',
-    module: '@tasker-wasm/guest/environment',
     isAsked: asksEnvironment,
   },
   ...['types', 'preopens'].map((name) => ({

@@ -8,11 +8,11 @@ import { BuildError } from './build-error.js';
 import { type Bundle, bundle } from './bundle.js';
 import { checkHandlerLimits } from './check-handlers.js';
 import { checkTemplate, namespaceOf } from './check-template.js';
-import { refuseUnicodeProperties } from './engine-limits.js';
 import { lazyEntry, packageModule, snapshotEntry } from './entry.js';
 import { together } from './findings.js';
 import type { Manifest } from './manifest.js';
 import type { PackageConfig } from './package-config.js';
+import type { PlatformAsks } from './platform.js';
 import { type ProbeResult, probe } from './probe.js';
 import { type Report, withProgress } from './progress.js';
 import { everySource, findSources, type Sources } from './sources.js';
@@ -60,7 +60,7 @@ export async function examine<T>(
 
   const wrong = new AbortController();
   const making = loading.ok ? settled(meanwhile(loading.value, wrong.signal)) : null;
-  const types = await settled(typesOf(config, sources, toolchain, read));
+  const types = await settled(typesOf(config, sources, toolchain, { report, read }));
   const failure = together(errorOf(loading), errorOf(types));
   if (failure !== null || !loading.ok || making === null) {
     wrong.abort(failure);
@@ -90,13 +90,22 @@ async function load(loading: Loading): Promise<Examined> {
   const imports = askedImports(config.grants);
   const granted = grantedModules(config.grants);
   const bundleOf = async (sources: Sources, entry: string): Promise<Bundle> => {
-    const made = await bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
+    const made = await bundle({
+      directory,
+      name,
+      entry,
+      packageModule: packageModule(sources),
+      toolchain,
+      asks: platformAsks(config),
+    });
     read(made.inputs);
     return made;
   };
   const loaded = async (sources: Sources) => {
     const full = await bundleOf(sources, snapshotEntry('full-handler', granted));
-    await refuseUnicodeProperties(full);
+    for (const warning of full.warnings) {
+      report(`${name}: ${warning}`);
+    }
     const found = await withProgress(report, `${name}: loading its modules`, () =>
       probe(full, importedNames(imports, toolchain.wit)),
     );
@@ -151,16 +160,26 @@ async function typesOf(
   config: PackageConfig,
   { discover, table }: Sources,
   toolchain: Toolchain,
-  read: (files: readonly string[]) => void,
+  { report, read }: Pick<Loading, 'report' | 'read'>,
 ): Promise<void> {
   const { typeCheck } = await import('./type-check.js');
   const modules = [...discover, ...Object.values(table)].filter((module) => module.startsWith('.'));
-  const environment = config.grants !== null && asksEnvironment(config.grants);
-  const { files, error } = typeCheck(config.directory, modules, environment, toolchain);
+  const { environment } = platformAsks(config);
+  const { files, warnings, error } = typeCheck(config.directory, modules, environment, toolchain);
   read(files);
+  for (const warning of warnings) {
+    report(`${config.name}: ${warning}`);
+  }
   if (error !== null) {
     throw error;
   }
+}
+
+function platformAsks({ grants }: PackageConfig): PlatformAsks {
+  return {
+    environment: grants !== null && asksEnvironment(grants),
+    mounts: grants !== null && grants.mounts.length > 0,
+  };
 }
 
 type Settled<T> = { ok: true; value: T } | { ok: false; error: unknown };

@@ -1,11 +1,19 @@
-/** Type-checks a package against the SDK and finds imports of the worker's own surface. */
+/**
+ * Type-checks a package against the SDK and finds imports of the worker's own surface. Node's declarations are there for
+ * every package, its own or else ours: the platform of a component is a part of Node, and what is not in it has an error
+ * of its own.
+ */
 
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
+import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
 import { LOGGERS, SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
+
+const DECLARED = ['host-imports', 'wasi-imports'];
 
 const DEFAULTS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
@@ -19,11 +27,12 @@ const DEFAULTS: ts.CompilerOptions = {
 export interface TypeCheck {
   /** Absolute paths of what was read outside TypeScript's own library. */
   files: string[];
+  warnings: string[];
   error: BuildError | null;
 }
 
 /**
- * @param environment whether there is a `process.env`
+ * @param environment whether there is anything in `process.env`
  * @throws BuildError when the package's compiler options are not valid
  */
 export function typeCheck(
@@ -32,15 +41,16 @@ export function typeCheck(
   environment: boolean,
   toolchain: Toolchain,
 ): TypeCheck {
-  const declared = ['host-imports', 'wasi-imports', ...(environment ? ['environment'] : [])];
   const { options, configurations } = compilerOptions(directory);
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
-      ...declared.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
+      ...DECLARED.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
+      nodeTypes(directory),
     ],
     options: { ...options, ...forcedOptions(directory, toolchain) },
   });
+  const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
   return {
     files: [
       ...configurations,
@@ -49,15 +59,43 @@ export function typeCheck(
         .filter((file) => !program.isSourceFileDefaultLibrary(file))
         .map((file) => file.fileName),
     ],
-    error: firstError(program, directory),
+    warnings: environment ? [] : own.flatMap((file) => emptyEnvironment(file, directory)),
+    error: firstError(program, own, directory),
   };
 }
 
-function firstError(program: ts.Program, directory: string): BuildError | null {
-  const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
+/** The package's own, else those that the builder brings. */
+function nodeTypes(directory: string): string {
+  const nearest = [join(directory, 'package.json'), import.meta.url].map((from) => createRequire(from));
+  for (const require of nearest) {
+    try {
+      return join(dirname(require.resolve('@types/node/package.json')), 'index.d.ts');
+    } catch {
+      // The next may have them.
+    }
+  }
+  throw new Error('@types/node is missing: install the builder again');
+}
+
+function emptyEnvironment(file: ts.SourceFile, directory: string): string[] {
+  return environmentUses(file)
+    .slice(0, 1)
+    .map(({ node }) => `${location(file, node.getStart(file), directory)}: ${NO_ENVIRONMENT}`);
+}
+
+function firstError(program: ts.Program, own: readonly ts.SourceFile[], directory: string): BuildError | null {
   const misplaced = own.flatMap((file) => workerImports(file, directory));
   if (misplaced.length > 0) {
     return new BuildError('a handler cannot import the worker: here the worker is tasker-wasm-host', misplaced);
+  }
+  const foreign = own.flatMap((file) =>
+    foreignUses(file).map(
+      ({ name, node }) =>
+        `${location(file, node.getStart(file), directory)}: '${name}': ${FOREIGN[name.split('.')[0] as string]}`,
+    ),
+  );
+  if (foreign.length > 0) {
+    return new BuildError('a handler runs neither in Bun nor in Deno', foreign);
   }
   const diagnostics = ts.getPreEmitDiagnostics(program);
   return diagnostics.length === 0
@@ -165,12 +203,12 @@ function importedNames(statement: ts.Statement): readonly (ts.ImportSpecifier | 
     : [];
 }
 
-const NO_PROCESS =
-  'Cannot find name \'process\'; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
+const NO_ENVIRONMENT =
+  'process.env is empty; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
 
 function render(diagnostic: ts.Diagnostic, directory: string): string {
   const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');
-  const text = `${/^Cannot find name 'process'/.test(message) ? NO_PROCESS : message} (TS${diagnostic.code})`;
+  const text = `${message} (TS${diagnostic.code})`;
   return diagnostic.file === undefined
     ? text
     : `${location(diagnostic.file, diagnostic.start ?? 0, directory)}: ${text}`;

@@ -55,7 +55,7 @@ export class Fetch extends ApiHandler {
   }
 }
 `;
-  expect(await foldersOf(source)).toEqual([...ALWAYS, 'api'].sort());
+  expect(await foldersOf(source)).toEqual([...ALWAYS, 'api', 'platform'].sort());
 });
 
 it('a handler that asks the orchestration carries its client, and a name that is not imported nothing', async () => {

@@ -87,9 +87,6 @@ sockets = true
     'tasker.toml': `${TOML}[grants]\nenv = ["REGION"]\n`,
     'src/index.ts': `${CHARGE}export const seen = () => import('wasi:sockets/tcp@0.2.12');\n`,
   },
-  'reads-the-environment-without-asking': {
-    'src/index.ts': `${CHARGE}export const region = () => process.env.REGION;\n`,
-  },
   'tsconfig-not-valid': { 'tsconfig.json': '{ "compilerOptions": { "target": "ES1" } }' },
   'no-modules': { 'src/index.ts': null, 'src/README': 'soon' },
   'no-handlers': { 'src/index.ts': 'export const charge = () => 1;\n' },
@@ -109,10 +106,32 @@ sockets = true
   'imports-the-worker': {
     'src/index.ts': `import { WorkerServer, EventPoller as Poller } from '@tasker-systems/tasker';\nexport { RuntimeFactory } from '@tasker-systems/worker/runtime';\n${CHARGE}console.log(WorkerServer, Poller);\n`,
   },
-  'unicode-property-regex': {
-    'src/index.ts': `${CHARGE}\nexport const word = /^\\p{L}+$/u;\nexport const plain = /\\\\p{L}/;\n`,
+  'unicode-property-unknown': {
+    'src/index.ts': `import './words.js';\n${CHARGE}`,
+    'src/words.js': `export const words = (text) => text.match(/\\p{Nonsense}+/u);\nglobalThis.words = words;\n`,
   },
-  'imports-a-node-built-in': { 'src/index.ts': null, 'src/index.js': `import 'node:fs';\nimport './gone.js';\n` },
+  'imports-what-a-sandbox-cannot-give': {
+    'src/index.ts': `import { spawn } from 'node:child_process';
+import https from 'https';
+import { Worker } from 'node:worker_threads';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Socket } from 'node:net';
+import { openSync } from 'node:fs';
+${CHARGE}
+export const used = [spawn, https, Worker, AsyncLocalStorage, openSync, (socket: Socket) => socket];
+// @ts-expect-error: nothing declares it.
+export const addon = () => import('./addon.node');
+export const loaded = () => import('node:vm');
+`,
+  },
+  'imports-a-name-that-the-platform-lacks': {
+    'src/index.ts': `import { openSync } from 'node:fs';\n${CHARGE}\nexport const open = () => openSync('/data/a', 'r');\n`,
+  },
+  'imports-a-missing-module': { 'src/index.ts': null, 'src/index.js': `import './gone.js';\n` },
+  'runs-in-another-runtime': {
+    'src/index.ts': `import './elsewhere.js';\n${CHARGE}`,
+    'src/elsewhere.js': `export const file = Bun.file('a');\nexport const home = Deno.env.get('HOME');\n`,
+  },
   'fails-when-loaded': {
     'src/index.ts': `${CHARGE}\nfunction key(): never {\n  throw new RangeError('no key');\n}\nkey();\n`,
   },

@@ -45,7 +45,7 @@ export function platform(directory: string, asks: PlatformAsks, toolchain: Toolc
         if (kind === 'require-call') {
           return { path: file, namespace: REQUIRED };
         }
-        return isDependency(importer) && !importer.startsWith(root) && path in PACKAGES === false
+        return isDependency(importer) && !importer.startsWith(root) && !(path in PACKAGES)
           ? { path: file, namespace: COMPLETE, pluginData: path, sideEffects: false }
           : { path: file, sideEffects: false };
       });
@@ -88,18 +88,7 @@ function specifiers(): string[] {
 
 /** The module with every name of Node's own: what it lacks throws when it is called. */
 async function completed(file: string, specifier: string, root: string): Promise<string> {
-  const { metafile } = await esbuild.build({
-    entryPoints: [file],
-    bundle: true,
-    packages: 'external',
-    write: false,
-    metafile: true,
-    format: 'esm',
-    outfile: 'names.js',
-    logLevel: 'silent',
-  });
-  const [output] = Object.values(metafile.outputs);
-  const has = new Set(output?.exports);
+  const has = await exportedNames(file);
   const name = specifier.replace(/^node:/, '');
   const missing = Object.keys(await import(`node:${name}`)).filter((key) => !has.has(key) && /^[\w$]+$/.test(key));
   return [
@@ -113,6 +102,21 @@ async function completed(file: string, specifier: string, root: string): Promise
         )});`,
     ),
   ].join('\n');
+}
+
+async function exportedNames(file: string): Promise<Set<string>> {
+  const { metafile } = await esbuild.build({
+    entryPoints: [file],
+    bundle: true,
+    packages: 'external',
+    write: false,
+    metafile: true,
+    format: 'esm',
+    outfile: 'names.js',
+    logLevel: 'silent',
+  });
+  const [output] = Object.values(metafile.outputs);
+  return new Set(output?.exports);
 }
 
 function platformRoot(toolchain: Toolchain): string {

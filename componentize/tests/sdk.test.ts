@@ -16,7 +16,8 @@ export class Ask extends StepHandler {
   static handlerName = 'Shop.Ask';
 
   async call(): Promise<StepHandlerResult> {
-    return this.success({ task: client.getTask('t'), event: publishEvent('order.asked', { order: 7 }) });
+    const created = client.createTask({ name: 'orders', context: { order: 7 } });
+    return this.success({ created, task: client.getTask('t'), event: publishEvent('order.asked', { order: 7 }) });
   }
 }
 `;
@@ -43,6 +44,7 @@ it(
     const outcome = await call(await (await instances(component))(), 'Shop.Ask');
     expect(outcome).toMatchObject({ tag: 'success' });
     expect(JSON.parse((outcome as { val: { result: string } }).val.result)).toEqual({
+      created: { asked: 'submitTask', given: [expect.objectContaining({ name: 'orders', context: '{"order":7}' })] },
       task: { asked: 'getTask', given: ['t'] },
       event: '00000000-0000-0000-0000-000000000000',
     });

@@ -44,7 +44,8 @@ async fn the_tests_of_the_sdk_pass_in_a_component() {
                 if passed + failed.len() == 0 {
                     failures.push(format!("{file} declared no tests"));
                 }
-                failures.extend(failed.into_iter().map(|FailedTest { name, error }| format!("{file}: {name}\n{error}")));
+                failures
+                    .extend(failed.into_iter().map(|FailedTest { name, error }| format!("{file}: {name}\n{error}")));
             }
             other => failures.push(format!("{file} was not run: {other:?}")),
         }

@@ -55,28 +55,28 @@ export abstract class ApiHandler extends StepHandler {
     query?: QueryParams | QueryOptions,
     headers?: Record<string, string>,
   ): Promise<ApiResponse> {
-    return get(this.endpoint, path, query, headers);
+    return get(this.#endpoint, path, query, headers);
   }
 
   protected post(path: string, options?: BodyOptions): Promise<ApiResponse> {
-    return sendBody(this.endpoint, 'POST', path, options);
+    return sendBody(this.#endpoint, 'POST', path, options);
   }
 
   protected put(path: string, options?: BodyOptions): Promise<ApiResponse> {
-    return sendBody(this.endpoint, 'PUT', path, options);
+    return sendBody(this.#endpoint, 'PUT', path, options);
   }
 
   protected patch(path: string, options?: BodyOptions): Promise<ApiResponse> {
-    return sendBody(this.endpoint, 'PATCH', path, options);
+    return sendBody(this.#endpoint, 'PATCH', path, options);
   }
 
   /** Headers, or these and the query's values as options. */
   protected delete(path: string, headers?: Record<string, string> | QueryOptions): Promise<ApiResponse> {
-    return remove(this.endpoint, path, headers);
+    return remove(this.#endpoint, path, headers);
   }
 
   protected request(method: string, path: string, options?: RequestInit): Promise<ApiResponse> {
-    return request(this.endpoint, method, path, options);
+    return request(this.#endpoint, method, path, options);
   }
 
   /** The step's result is `result`, or else the body; status and headers become its metadata. */
@@ -103,7 +103,7 @@ export abstract class ApiHandler extends StepHandler {
     return timeoutError(error, context);
   }
 
-  private get endpoint(): Endpoint {
+  get #endpoint(): Endpoint {
     const { baseUrl, timeout, defaultHeaders } = this;
     return { baseUrl, timeout, defaultHeaders };
   }

@@ -1,5 +1,6 @@
 /** The examples of the README: each is built as far as `tasker-componentize check` goes, and run. */
 
+import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -65,6 +66,13 @@ const RUNS: Record<string, Array<[RunOptions, Expected]>> = {
   ],
   'Shop.Pay': [[{}, { result: { transaction: 't-1' } }]],
   'Shop.Reorder': [[{ input: { order_id: 7 } }, { result: { task: 'submitted' } }]],
+  'Files.Receive': [
+    [{}, { result: { name: 'report', size: '12,345', isSigned: false } }],
+    [
+      { input: { signature: createHmac('sha256', 'key').update('/inbox/report.csv').digest('hex') } },
+      { result: { isSigned: true } },
+    ],
+  ],
   'Shop.Bill': [
     [
       {},
@@ -84,7 +92,7 @@ afterEach(() => {
 });
 
 describe('every example of the README with handlers', () => {
-  it.each(handlers.map((code) => [/'((?:Hello|Shop|Import)\.\w+)'/.exec(code)?.[1], code] as const))(
+  it.each(handlers.map((code) => [/'((?:Hello|Shop|Import|Files)\.\w+)'/.exec(code)?.[1], code] as const))(
     'builds and does what it says: %s',
     async (_, code) => {
       const directory = packageOf({
@@ -115,7 +123,7 @@ describe('every example of the README with handlers', () => {
   );
 
   it('are all there are', () => {
-    expect(handlers).toHaveLength(9);
+    expect(handlers).toHaveLength(10);
     expect(tests).toHaveLength(1);
     for (const name of Object.keys(RUNS)) {
       expect(readme).toContain(`'${name}'`);

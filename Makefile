@@ -39,6 +39,10 @@ lint: tools node_modules ## Formatting, clippy, rustdoc, tsc and Biome
 	$(call say,"tsc and Biome")
 	@$(NPM) run --silent check
 
+.PHONY: docs
+docs: node_modules ## Write the API documentation of the npm packages: target/typedoc/index.html
+	@$(NPM) run --silent docs
+
 .PHONY: build
 build: host guests ## Build the host and every component
 

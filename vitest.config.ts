@@ -11,8 +11,14 @@ export default defineConfig({
         find: /^(@tasker-systems\/(tasker|worker)|@tasker\/worker-typescript)$/,
         replacement: at('guest-ts/src/index.ts'),
       },
+      { find: /^pino$/, replacement: at('guest-ts/src/pino/index.ts') },
+      { find: /^pino-pretty$/, replacement: at('guest-ts/src/pino/pretty.ts') },
+      { find: '@tasker-wasm/guest/testing', replacement: at('guest-ts/src/testing/index.ts') },
       // In a component the host implements these; here a recording stands in for it.
-      { find: /^tasker:handler\/(log|execution|config)@0\.1\.0$/, replacement: at('guest-ts/tests/host/$1.ts') },
+      {
+        find: /^tasker:handler\/(log|execution|config|client|events)@0\.1\.0$/,
+        replacement: at('guest-ts/tests/host/$1.ts'),
+      },
     ],
   },
   test: {

@@ -16,6 +16,8 @@ interface AskedInterface {
   file: string;
   /** What to write under `[grants]`. */
   ask: string;
+  /** The module of the SDK that makes use of it. */
+  module?: string;
   isAsked(asks: Asks): boolean;
 }
 
@@ -27,12 +29,14 @@ const INTERFACES: readonly AskedInterface[] = [
     specifier: 'tasker:handler/client@0.1.0',
     file: 'client.wit',
     ask: 'client = true',
+    module: '@tasker-wasm/guest/host-client',
     isAsked: ({ client }) => client,
   },
   {
     specifier: 'tasker:handler/events@0.1.0',
     file: 'events.wit',
     ask: 'events = true',
+    module: '@tasker-wasm/guest/host-events',
     isAsked: ({ events }) => events,
   },
   {
@@ -56,6 +60,13 @@ export function asksEnvironment({ env, secrets }: Asks): boolean {
 /** Specifiers of the interfaces a package asks for. */
 export function askedImports(asks: Asks | null): string[] {
   return asks === null ? [] : INTERFACES.filter(({ isAsked }) => isAsked(asks)).map(({ specifier }) => specifier);
+}
+
+/** Modules of the SDK that a package's grants bring, to be imported for what they do. */
+export function grantedModules(asks: Asks | null): string[] {
+  return asks === null
+    ? []
+    : INTERFACES.flatMap(({ isAsked, module }) => (module !== undefined && isAsked(asks) ? [module] : []));
 }
 
 /** What has to be written under `[grants]` for a module to be there; undefined when no grant brings it. */

@@ -1,74 +1,46 @@
 /** From a package's sources to the three files of its component. */
 
 import { relative } from 'node:path';
-import { askedImports, asksEnvironment, importedNames } from './asked-imports.js';
-import { BuildError } from './build-error.js';
-import { type Bundle, bundle } from './bundle.js';
-import { checkHandlerLimits } from './check-handlers.js';
-import { checkTemplate } from './check-template.js';
+import type { Bundle } from './bundle.js';
 import { componentize, EngineError } from './engine.js';
-import { refuseUnicodeProperties } from './engine-limits.js';
-import { lazyEntry, packageModule, snapshotEntry } from './entry.js';
-import { inputHash } from './input-hash.js';
+import { type Examined, examine, type Observers } from './examine.js';
+import { CHANGED, changedSince, inputHash } from './input-hash.js';
 import type { HandlerDescriptor, Manifest } from './manifest.js';
 import { type OutputPaths, sha256, writeOutput } from './output.js';
-import type { Initialization, PackageConfig } from './package-config.js';
-import { type ProbeResult, probe } from './probe.js';
-import { type Report, withProgress } from './progress.js';
-import { findSources, listSources } from './sources.js';
-import { readTemplate } from './template.js';
+import type { PackageConfig } from './package-config.js';
+import { withProgress } from './progress.js';
+import type { Part } from './size.js';
+import { listSources } from './sources.js';
 import type { Toolchain } from './toolchain.js';
-import { typeCheck } from './type-check.js';
-
-type Mode = Manifest['initialization'];
 
 export async function buildAnew(
   config: PackageConfig,
   toolchain: Toolchain,
   paths: OutputPaths,
-  report: Report,
-): Promise<{ manifest: Manifest; bytes: number }> {
+  observers: Observers,
+  signal?: AbortSignal,
+): Promise<{ manifest: Manifest; bytes: number; parts: readonly Part[] }> {
   const { directory, name } = config;
-  const template = readTemplate(directory);
-  const sources = findSources(directory, template.callables);
-  const modules = [...sources.discover, ...Object.values(sources.table)].filter((module) => module.startsWith('.'));
-  const imports = askedImports(config.grants);
-  const environment = config.grants !== null && asksEnvironment(config.grants);
-  const checked = typeCheck(directory, modules, environment, toolchain);
-
-  const bundleFrom = (entry: string): Promise<Bundle> =>
-    bundle({ directory, name, entry, packageModule: packageModule(sources), toolchain });
-  const full = await bundleFrom(snapshotEntry('full-handler', environment));
-  refuseUnicodeProperties(full);
-  const found = await withProgress(report, `${name}: loading its modules`, () =>
-    probe(full, importedNames(imports, toolchain.wit)),
-  );
-  checkTemplate(template, found, sources);
-  checkHandlerLimits(config, found.handlers);
-  const world = found.publishers.length + found.subscriptions.length > 0 ? 'full-handler' : 'handler';
-  // A package without publishers and subscribers carries nothing of theirs.
-  const eager = world === 'full-handler' ? full : await bundleFrom(snapshotEntry(world, environment));
-
-  const files = [...new Set([...checked, ...eager.inputs])].sort();
-  const hash = inputHash(directory, listSources(directory), files, toolchain);
-  const built = await withProgress(report, `${name}: making the component`, () =>
-    componentizeInMode(
-      config.initialization,
-      found,
-      eager,
-      () => bundleFrom(lazyEntry(world, environment, found)),
-      (made) => componentize(made, world, toolchain, imports),
+  const started = Date.now();
+  const present = listSources(config);
+  const { examined, made } = await examine(config, toolchain, observers, (examined, wrong) =>
+    withProgress(observers.report, `${name}: making the component`, () =>
+      make(config, examined, toolchain, AbortSignal.any([wrong, ...(signal ? [signal] : [])])),
     ),
   );
+  signal?.throwIfAborted();
+  const { namespace, world, found } = examined;
+  const files = [...observers.reads].sort();
   const manifest: Manifest = {
     manifest_version: 1,
     name,
-    namespace: config.namespace,
+    namespace,
     component: `${name}.wasm`,
-    component_sha256: sha256(built.component),
+    component_sha256: sha256(made.component),
     source_map: `${name}.wasm.map`,
-    initialization: built.mode,
-    input_hash: hash,
+    initialization: made.initialization,
+    // What changed meanwhile may be in the component or not: the next build finds out.
+    input_hash: changedSince(started, files) ? CHANGED : inputHash(directory, present, files, toolchain),
     sdk: { name: toolchain.sdk.name, version: toolchain.sdk.version },
     engine: { name: toolchain.engine.name, componentize_js: toolchain.engine.componentizeJs },
     world,
@@ -80,51 +52,38 @@ export async function buildAnew(
     ...(config.grants && { grants: config.grants }),
   };
   const recorded = files.map((file) => relative(directory, file));
-  await writeOutput(paths, built.component, built.bundle.map, manifest, recorded);
-  return { manifest, bytes: built.component.length };
+  await writeOutput(paths, made.component, made.bundle.map, manifest, recorded);
+  return { manifest, bytes: made.component.length, parts: made.bundle.parts };
 }
 
-interface Built {
+interface Made {
   component: Buffer;
   bundle: Bundle;
-  mode: Mode;
+  initialization: Manifest['initialization'];
 }
 
-async function componentizeInMode(
-  wanted: Initialization | null,
-  { impurities }: ProbeResult,
-  eager: Bundle,
-  lazyBundle: () => Promise<Bundle>,
-  make: (bundle: Bundle) => Promise<Buffer>,
-): Promise<Built> {
-  const lazily = async (reason: string): Promise<Built> => {
-    const lazy = await lazyBundle();
-    return { component: await make(lazy), bundle: lazy, mode: { mode: 'lazy', reason } };
-  };
-  if (wanted === 'lazy') {
-    return lazily('tasker.toml says so');
-  }
-  if (impurities.length > 0) {
-    if (wanted === 'snapshot') {
-      throw new BuildError('tasker.toml insists on initialization = "snapshot", but the module top level is not pure', [
-        ...impurities,
-        'move these into the handlers, or leave the setting out',
-      ]);
-    }
-    return lazily(`the module top level uses ${impurities.join(', ')}`);
-  }
+/** What looked pure may still be too much for the engine: then its modules are initialised in the call. */
+async function make(
+  { initialization: wanted }: PackageConfig,
+  { bundle, lazyBundle, initialization, world, imports }: Examined,
+  toolchain: Toolchain,
+  signal: AbortSignal,
+): Promise<Made> {
   try {
-    const reason = 'the module top level is pure';
-    return {
-      component: await make(eager),
-      bundle: eager,
-      mode: { mode: 'snapshot', reason },
-    };
+    return { component: await componentize(bundle, world, toolchain, { imports, signal }), bundle, initialization };
   } catch (error) {
-    if (wanted === 'snapshot' || !(error instanceof EngineError)) {
+    if (initialization.mode === 'lazy' || wanted === 'snapshot' || !(error instanceof EngineError)) {
       throw error;
     }
-    return lazily(`the engine could not initialise it while building: ${error.details.at(-1)}`);
+    const lazy = await lazyBundle();
+    return {
+      component: await componentize(lazy, world, toolchain, { imports, signal }),
+      bundle: lazy,
+      initialization: {
+        mode: 'lazy',
+        reason: `the engine could not initialise it while building: ${error.details.at(-1)}`,
+      },
+    };
   }
 }
 

@@ -9,6 +9,7 @@ import type { Manifest } from './manifest.js';
 import { lastBuild, locked, outputPaths } from './output.js';
 import { readPackageConfig } from './package-config.js';
 import type { Report } from './progress.js';
+import type { Part } from './size.js';
 import { listSources } from './sources.js';
 import { findToolchain } from './toolchain.js';
 
@@ -19,15 +20,38 @@ export interface BuildResult {
   /** Absolute path. */
   component: string;
   bytes: number;
+  /** What the code in it is made of; empty when it was up to date. */
+  parts: readonly Part[];
   initialization: Manifest['initialization'];
+  manifest: Manifest;
 }
 
-/** @throws BuildError for whatever the package's author can mend */
-export async function build(packageDirectory: string, report: Report): Promise<BuildResult> {
-  const directory = resolve(packageDirectory);
-  const config = readPackageConfig(directory);
+export interface BuildOptions {
+  /** Ends the build. */
+  signal?: AbortSignal;
+  /** Filled with the absolute paths of the files that are read, even when the build fails. */
+  reads?: Set<string>;
+}
+
+/**
+ * @param path of a package's directory, or of one module
+ * @throws BuildError for whatever the package's author can mend
+ */
+export async function build(path: string, report: Report, options: BuildOptions = {}): Promise<BuildResult> {
+  const { signal, reads = new Set() } = options;
+  const config = readPackageConfig(path);
+  const { directory, name } = config;
   const toolchain = findToolchain();
-  const paths = outputPaths(directory, config.name);
+  const paths = outputPaths(directory, name);
+  const result = (manifest: Manifest, bytes: number, parts: readonly Part[] | null): BuildResult => ({
+    name,
+    built: parts !== null,
+    component: paths.component,
+    bytes,
+    parts: parts ?? [],
+    initialization: manifest.initialization,
+    manifest,
+  });
 
   const upToDate = (): BuildResult | null => {
     const last = lastBuild(paths);
@@ -35,28 +59,19 @@ export async function build(packageDirectory: string, report: Report): Promise<B
       return null;
     }
     const files = last.record.files.map((file) => resolve(directory, file));
-    if (inputHash(directory, listSources(directory), files, toolchain) !== last.record.input_hash) {
+    if (inputHash(directory, listSources(config), files, toolchain) !== last.record.input_hash) {
       return null;
     }
-    return {
-      name: config.name,
-      built: false,
-      component: paths.component,
-      bytes: last.record.component_bytes,
-      initialization: last.manifest.initialization,
-    };
+    for (const file of files) {
+      reads.add(file);
+    }
+    return result(last.manifest, last.record.component_bytes, null);
   };
   const anew = async (): Promise<BuildResult> => {
     const { buildAnew } = await import('./build-anew.js');
-    const { manifest, bytes } = await buildAnew(config, toolchain, paths, report);
-    return {
-      name: config.name,
-      built: true,
-      component: paths.component,
-      bytes,
-      initialization: manifest.initialization,
-    };
+    const { manifest, bytes, parts } = await buildAnew(config, toolchain, paths, { report, reads }, signal);
+    return result(manifest, bytes, parts);
   };
-  const onWait = (pid: string) => report(`${config.name}: waiting for the build of process ${pid}`);
-  return upToDate() ?? (await locked(paths, onWait, async () => upToDate() ?? (await anew())));
+  const onWait = (pid: string) => report(`${name}: waiting for the build of process ${pid}`);
+  return upToDate() ?? (await locked(paths, onWait, async () => upToDate() ?? (await anew()), signal));
 }

@@ -3,8 +3,11 @@
 import { join, relative, resolve } from 'node:path';
 import * as esbuild from 'esbuild';
 import { BuildError } from './build-error.js';
-import { ENVIRONMENT_MODULE, PACKAGE_MODULE } from './entry.js';
-import { SDK_IMPORT, type Toolchain } from './toolchain.js';
+import { PACKAGE_MODULE } from './entry.js';
+import { type PlatformAsks, platform } from './platform.js';
+import { markers, missingGlobals } from './platform-globals.js';
+import { type Part, partsOf } from './size.js';
+import { LOGGER_IMPORT, SDK_IMPORT, type Toolchain } from './toolchain.js';
 
 export interface Bundle {
   /** File name of the code, as it appears in stack traces. */
@@ -14,6 +17,10 @@ export interface Bundle {
   map: SourceMap;
   /** Absolute paths of the files that went in. */
   inputs: string[];
+  /** What the code is made of. */
+  parts: Part[];
+  /** What its author may want to know. */
+  warnings: string[];
 }
 
 export interface SourceMap {
@@ -30,23 +37,50 @@ export interface BundleRequest {
   entry: string;
   packageModule: string;
   toolchain: Toolchain;
+  asks?: PlatformAsks;
 }
 
+/** Bundles again with what the first attempt was found to use, as long as that uses more. */
 export async function bundle(request: BundleRequest): Promise<Bundle> {
-  const { directory, name, entry, toolchain } = request;
+  for (let globals: string[] = []; ; ) {
+    const made = await bundleWith(request, globals);
+    const missing = missingGlobals(made.code, globals);
+    if (missing.length === 0) {
+      return lowered(made);
+    }
+    globals = [...globals, ...missing];
+  }
+}
+
+/** Few bundles need it, and it brings the compiler, which takes half a second to load. */
+async function lowered(made: Bundle): Promise<Bundle> {
+  if (!/\\p\{/i.test(made.code)) {
+    return made;
+  }
+  const { lowerUnicodeProperties } = await import('./unicode-properties.js');
+  return lowerUnicodeProperties(made);
+}
+
+/** The first imports of the entry, so that every module finds these globals when it is initialised. */
+function installed(globals: readonly string[]): string {
+  return globals.map((name) => `import '@tasker-wasm/guest/platform/globals/${name}';\n`).join('');
+}
+
+async function bundleWith(request: BundleRequest, globals: readonly string[]): Promise<Bundle> {
+  const { directory, name, entry, toolchain, asks = { environment: false, mounts: false } } = request;
   const fileName = `${name}.js`;
   const result = await esbuild
     .build({
-      stdin: { contents: entry, resolveDir: directory, sourcefile: 'tasker-entry.js' },
+      stdin: { contents: installed(globals) + entry, resolveDir: directory, sourcefile: 'tasker-entry.js' },
       absWorkingDir: directory,
       outfile: fileName,
       bundle: true,
       write: false,
       metafile: true,
       format: 'esm',
-      platform: 'neutral',
-      mainFields: ['module', 'main'],
-      conditions: ['import', 'default'],
+      // A component is more like a worker of the web than like Node: libraries that tell them apart then use `fetch`.
+      platform: 'browser',
+      conditions: ['worker', 'module'],
       target: 'es2024',
       external: ['tasker:*', 'wasi:*'],
       sourcemap: 'external',
@@ -58,7 +92,8 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
       logLevel: 'silent',
       // A package's own compiler settings are for its type check.
       tsconfigRaw: { compilerOptions: { target: 'ES2022', experimentalDecorators: false } },
-      plugins: [sdk(toolchain), generated(request)],
+      define: markers(globals),
+      plugins: [sdk(toolchain), platform(directory, asks, toolchain), generated(request)],
     })
     .catch((error: unknown) => {
       throw isBuildFailure(error) ? new BuildError('bundling failed', error.errors.map(render)) : error;
@@ -76,16 +111,29 @@ export async function bundle(request: BundleRequest): Promise<Bundle> {
     code: output(fileName),
     map: { ...map, file: fileName, sources: map.sources.map((source) => sourceName(source, directory, toolchain)) },
     inputs: Object.keys(result.metafile.inputs)
-      .filter((input) => !/^(<|tasker-package:|tasker-entry)/.test(input))
+      .filter((input) => !/^(<|tasker-\w+:|tasker-entry)/.test(input))
       .map((input) => resolve(directory, input)),
+    parts: partsOf(result.metafile, request),
+    warnings: result.warnings.filter(({ pluginName }) => pluginName !== '').map(render),
   };
 }
 
-/** What the generated entry imports, in the SDK's `dist`. */
+/** Modules of the SDK with names of their own, in its `dist`. */
 const MODULES: Readonly<Record<string, string>> = {
   '@tasker-wasm/guest/component': 'component/index.js',
-  [ENVIRONMENT_MODULE]: 'component/environment.js',
+  '@tasker-wasm/guest/pino': 'pino/index.js',
+  '@tasker-wasm/guest/pino-pretty': 'pino/pretty.js',
+  '@tasker-wasm/guest/testing': 'testing/index.js',
 };
+
+/** Those that are imported for what they do. */
+const EFFECTS: Readonly<Record<string, string>> = {
+  '@tasker-wasm/guest/host-client': 'component/host-client.js',
+  '@tasker-wasm/guest/host-events': 'component/host-events.js',
+};
+
+/** What the component has of Node, which somebody may import by its full name. */
+const PLATFORM_MODULE = /^@tasker-wasm\/guest\/(platform\/.+)$/;
 
 /** All other names of the SDK, subpaths too, are one module: its index exports everything flat. */
 function sdk(toolchain: Toolchain): esbuild.Plugin {
@@ -93,10 +141,19 @@ function sdk(toolchain: Toolchain): esbuild.Plugin {
   return {
     name: 'tasker-sdk',
     setup(build) {
-      build.onResolve({ filter: SDK_IMPORT }, ({ path }) => ({
-        path: join(dist, MODULES[path] ?? 'index.js'),
-        // The environment is imported for what it does.
-        sideEffects: path === ENVIRONMENT_MODULE,
+      build.onResolve({ filter: SDK_IMPORT }, ({ path }) => {
+        const [, ofPlatform] = PLATFORM_MODULE.exec(path) ?? [];
+        const own = MODULES[path] ?? EFFECTS[path] ?? 'index.js';
+        return {
+          path: join(dist, ofPlatform === undefined ? own : `${ofPlatform}.js`),
+          // The globals are imported for what they do.
+          sideEffects: path in EFFECTS || (ofPlatform?.startsWith('platform/globals/') ?? false),
+        };
+      });
+      // Whether it is installed or not: the one that is writes to files and processes, which a component has not.
+      build.onResolve({ filter: LOGGER_IMPORT }, ({ path }) => ({
+        path: join(dist, MODULES[`@tasker-wasm/guest/${path}`] as string),
+        sideEffects: false,
       }));
     },
   };
@@ -125,13 +182,13 @@ function sourceName(source: string, directory: string, toolchain: Toolchain): st
   return inSdk.startsWith('..') ? source : `@tasker-wasm/guest/${inSdk.replaceAll('\\', '/')}`;
 }
 
+/** esbuild's way to say that a module of the platform lacks a name, which its author calls otherwise. */
+const MISSING_NAME = /No matching export in ".*\/platform\/node\/(.+)\.js" for import "(.+)"/;
+
 function render(message: esbuild.Message): string {
-  const { location, text } = message;
-  const hint =
-    /Could not resolve "(?:node:)?(?:fs|path|crypto|os|http|https|net|child_process|process|buffer)(?:\/|")/.test(text)
-      ? ' (a component has no Node built-ins)'
-      : '';
-  return location === null ? text + hint : `${location.file}:${location.line}:${location.column + 1}: ${text}${hint}`;
+  const { location } = message;
+  const text = message.text.replace(MISSING_NAME, "what a component has of 'node:$1' is without '$2'");
+  return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
 }
 
 function isBuildFailure(error: unknown): error is esbuild.BuildFailure {

@@ -2,11 +2,35 @@
 
 import { BuildError } from './build-error.js';
 import type { Contents } from './entry.js';
+import { isNamespace, NAMESPACE_RULE } from './package-config.js';
 import type { Sources } from './sources.js';
 import type { Template } from './template.js';
 
+/** Where neither tasker.toml nor the template names one: the host's own default. */
+const DEFAULT_NAMESPACE = 'default';
+
 /** The publisher that every worker has: it passes on what the handler returned. */
 const DEFAULT_PUBLISHER = 'default';
+
+/**
+ * The namespace of a package: what tasker.toml says, else what its template says.
+ *
+ * @throws BuildError when they contradict each other: the template's steps would never reach the handlers
+ */
+export function namespaceOf(configured: string | null, { namespace }: Template): string {
+  if (namespace !== null && !isNamespace(namespace.name)) {
+    throw new BuildError('template.yaml is not valid', [
+      `${namespace.location}: namespace_name ${NAMESPACE_RULE}, not '${namespace.name}'`,
+    ]);
+  }
+  if (namespace !== null && configured !== null && configured !== namespace.name) {
+    throw new BuildError('template.yaml and tasker.toml name different namespaces', [
+      `${namespace.location}: namespace_name is '${namespace.name}'`,
+      `tasker.toml: namespace is '${configured}'; it may be left out, then the template's counts`,
+    ]);
+  }
+  return configured ?? namespace?.name ?? DEFAULT_NAMESPACE;
+}
 
 export function checkTemplate(template: Template, contents: Contents, sources: Sources): void {
   checkCallables(template, contents, sources);

@@ -1,8 +1,8 @@
 /** The process of `engine.ts`. Arguments: source, WIT directory, world, output. */
 
 import { writeFile } from 'node:fs/promises';
-import { componentize } from '@bytecodealliance/componentize-js';
 import { adaptBindings } from './bindings.js';
+import { withReservedMemory } from './reserve-memory.js';
 
 const [sourcePath = '', witPath = '', worldName = '', output = ''] = process.argv.slice(2);
 
@@ -24,6 +24,7 @@ async function adaptGenerator(): Promise<void> {
 }
 
 try {
+  const { componentize } = await withReservedMemory(() => import('@bytecodealliance/componentize-js'));
   await adaptGenerator();
   const { component } = await componentize({ sourcePath, witPath, worldName });
   await writeFile(output, component);

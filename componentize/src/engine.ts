@@ -5,7 +5,8 @@
  */
 
 import { fork } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,20 +21,28 @@ const MAX_OUTPUT = 4000;
 /** The engine could not initialise the bundle. */
 export class EngineError extends BuildError {}
 
-/** @param imports interfaces beyond those of the world */
+export interface EngineOptions {
+  /** Interfaces beyond those of the world. */
+  imports?: readonly string[];
+  /** Ends the process. */
+  signal?: AbortSignal;
+}
+
+/** The process has started when this returns: the caller may block meanwhile. */
 export async function componentize(
   bundle: Bundle,
   world: World,
   toolchain: Toolchain,
-  imports: readonly string[] = [],
+  { imports = [], signal }: EngineOptions = {},
 ): Promise<Buffer> {
-  const directory = await mkdtemp(join(tmpdir(), 'tasker-componentize-'));
+  signal?.throwIfAborted();
+  const directory = mkdtempSync(join(tmpdir(), 'tasker-componentize-'));
   try {
     const source = join(directory, bundle.fileName);
     const component = join(directory, 'component.wasm');
-    await writeFile(source, bundle.code);
-    const contract = imports.length > 0 ? await extended(directory, world, toolchain, imports) : [toolchain.wit, world];
-    await runChild(directory, [source, ...contract, component]);
+    writeFileSync(source, bundle.code);
+    const contract = imports.length > 0 ? extended(directory, world, toolchain, imports) : [toolchain.wit, world];
+    await runChild(directory, [source, ...contract, component], signal);
     return await readFile(component);
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -41,25 +50,22 @@ export async function componentize(
 }
 
 /** A copy of the WIT package with one world more: its directory, and the world's name. */
-async function extended(
-  directory: string,
-  world: World,
-  toolchain: Toolchain,
-  imports: readonly string[],
-): Promise<string[]> {
+function extended(directory: string, world: World, toolchain: Toolchain, imports: readonly string[]): string[] {
   const wit = join(directory, 'wit');
-  await cp(toolchain.wit, wit, { recursive: true });
-  await writeFile(join(wit, `${ASKED_WORLD}.wit`), askedWorld(world, imports));
+  cpSync(toolchain.wit, wit, { recursive: true });
+  writeFileSync(join(wit, `${ASKED_WORLD}.wit`), askedWorld(world, imports));
   return [wit, ASKED_WORLD];
 }
 
-function runChild(directory: string, args: string[]): Promise<void> {
+function runChild(directory: string, args: string[], signal: AbortSignal | undefined): Promise<void> {
   const child = fork(fileURLToPath(new URL('./engine-child.js', import.meta.url)), args, {
     cwd: directory,
     execArgv: [],
     // componentize-js makes its working directory in the system's temporary one and leaves it there when it fails.
     env: { ...process.env, TMPDIR: directory },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // A group of its own, so that what it has started ends with it.
+    detached: true,
   });
   let output = '';
   const keep = (chunk: Buffer) => {
@@ -67,16 +73,34 @@ function runChild(directory: string, args: string[]): Promise<void> {
   };
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
-  return new Promise((resolve, reject) => {
+  const end = () => endGroup(child.pid);
+  signal?.addEventListener('abort', end, { once: true });
+  return new Promise<void>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code, signal) => {
+    child.once('close', (code, killed) => {
       if (code === 0) {
         resolve();
       } else {
-        reject(new EngineError('the engine could not initialise the component', lines(output, code, signal)));
+        reject(
+          signal?.aborted
+            ? signal.reason
+            : new EngineError('the engine could not initialise the component', lines(output, code, killed)),
+        );
       }
     });
-  });
+  }).finally(() => signal?.removeEventListener('abort', end));
+}
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) {
+      process.kill(-leader, 'SIGTERM');
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') {
+      throw error;
+    }
+  }
 }
 
 function lines(output: string, code: number | null, signal: string | null): string[] {

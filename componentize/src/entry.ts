@@ -8,9 +8,6 @@ import type { World } from './toolchain.js';
 /** Specifier of the generated module that imports the package's modules. */
 export const PACKAGE_MODULE = 'tasker-package';
 
-/** Specifier of the module that gives a package its `process.env`, in the SDK. */
-export const ENVIRONMENT_MODULE = '@tasker-wasm/guest/environment';
-
 /** What the exports of a component say they hold. */
 export interface Contents {
   handlers: readonly HandlerDescriptor[];
@@ -21,17 +18,17 @@ export interface Contents {
 /**
  * The package's modules are initialised with the bundle.
  *
- * @param environment whether the package asks for environment values
+ * @param granted modules of the SDK that the package's grants bring
  */
-export function snapshotEntry(world: World, environment = false): string {
-  return entry(world, environment, 'snapshot', () => 'modules', `import { modules } from '${PACKAGE_MODULE}';`);
+export function snapshotEntry(world: World, granted: readonly string[] = []): string {
+  return entry(world, granted, 'snapshot', () => 'modules', `import { modules } from '${PACKAGE_MODULE}';`);
 }
 
 /** The package's modules are initialised in the first call. */
-export function lazyEntry(world: World, environment: boolean, contents: Contents): string {
+export function lazyEntry(world: World, granted: readonly string[], contents: Contents): string {
   return entry(
     world,
-    environment,
+    granted,
     'lazy',
     (held) => `${JSON.stringify(contents[held])}, load`,
     `const load = () => import('${PACKAGE_MODULE}');`,
@@ -40,7 +37,7 @@ export function lazyEntry(world: World, environment: boolean, contents: Contents
 
 function entry(
   world: World,
-  environment: boolean,
+  granted: readonly string[],
   mode: Initialization,
   from: (held: keyof Contents) => string,
   modules: string,
@@ -56,7 +53,7 @@ function entry(
   }
   return [
     // First: what the package's modules find when they are initialised.
-    ...(environment ? [`import '${ENVIRONMENT_MODULE}';`] : []),
+    ...granted.map((module) => `import '${module}';`),
     `import { ${['prewarm', ...exported.map(([, maker]) => maker)].join(', ')} } from '@tasker-wasm/guest/component';`,
     modules,
     ...exported.map(([name, maker, held]) => `export const ${name} = ${maker}(${from(held)});`),

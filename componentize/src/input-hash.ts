@@ -4,12 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Toolchain, toolchainFiles } from './toolchain.js';
 
 /** Files of the package that decide what comes out, whether they exist or not. */
-const CONFIGURATION = ['package.json', 'tasker.toml', 'template.yaml', 'tsconfig.json'];
+export const CONFIGURATION = ['package.json', 'tasker.toml', 'template.yaml', 'tsconfig.json'];
 
 /**
  * @param sources the package's source files as found now, relative to it: a new one changes the hash
@@ -34,4 +34,11 @@ export function inputHash(
     add(relative(root, file), existsSync(file) ? readFileSync(file) : 'absent');
   }
   return hash.digest('hex');
+}
+
+/** Stands for the hash of inputs that changed while they were built from: no inputs have it. */
+export const CHANGED = '0'.repeat(64);
+
+export function changedSince(time: number, files: readonly string[]): boolean {
+  return files.some((file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY) > time);
 }

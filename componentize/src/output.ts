@@ -80,7 +80,12 @@ const LOCK_EXPIRY_MS = 15 * 60_000;
 const LOCK_POLL_MS = 100;
 
 /** Runs `work` while no other process builds into the directory. */
-export async function locked<T>(paths: OutputPaths, onWait: (pid: string) => void, work: () => Promise<T>): Promise<T> {
+export async function locked<T>(
+  paths: OutputPaths,
+  onWait: (pid: string) => void,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   await mkdir(paths.directory, { recursive: true });
   const lock = join(paths.directory, '.build.lock');
   let announced = false;
@@ -90,7 +95,7 @@ export async function locked<T>(paths: OutputPaths, onWait: (pid: string) => voi
       announced = true;
       onWait(holder);
     }
-    await sleep(LOCK_POLL_MS);
+    await sleep(LOCK_POLL_MS, undefined, signal && { signal });
   }
   try {
     return await work();

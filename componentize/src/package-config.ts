@@ -1,4 +1,4 @@
-/** What a handler package says about itself: `tasker.toml`, `package.json`, `template.yaml`. */
+/** What a handler package says about itself in `tasker.toml`, which it need not have. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,15 +6,15 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { BuildError } from './build-error.js';
 import { type Asks, readGrants } from './grants.js';
 import { type HandlerLimits, type Limits, readHandlerLimits, readLimits } from './limits.js';
+import { defaultName, type NamedPackage, namedPackage } from './named-package.js';
 import { Findings, isTable, show } from './toml-lines.js';
 
 export type Initialization = 'snapshot' | 'lazy';
 
-export interface PackageConfig {
-  /** Absolute. */
-  directory: string;
+export interface PackageConfig extends NamedPackage {
   name: string;
-  namespace: string;
+  /** Null when the template is to say. */
+  namespace: string | null;
   settings: Record<string, unknown>;
   /** Null when the build is to find out. */
   initialization: Initialization | null;
@@ -28,24 +28,21 @@ export interface PackageConfig {
 
 /** What a queue name may hold, and short enough for one: `worker_{namespace}_queue` has 47 characters at most. */
 const NAMESPACE = /^[A-Za-z0-9_]{1,34}$/;
+export const NAMESPACE_RULE = "must be 1 to 34 letters, digits and '_' (it becomes part of a queue name)";
 /** A file name on every system. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
+export function isNamespace(value: unknown): boolean {
+  return typeof value === 'string' && NAMESPACE.test(value);
+}
+
 const KNOWN_KEYS = ['name', 'namespace', 'settings', 'build', 'limits', 'handlers', 'grants'];
 
-export function readPackageConfig(directory: string): PackageConfig {
-  const file = join(directory, 'tasker.toml');
-  if (!existsSync(file)) {
-    throw new BuildError(`${directory} has no tasker.toml: it names the component`, [
-      'expected at least:',
-      'name = "payments"',
-      'namespace = "payments_workflow"',
-    ]);
-  }
-  if (!existsSync(join(directory, 'package.json'))) {
-    throw new BuildError(`${directory} has no package.json: \`npm init\` writes one`);
-  }
-  const source = readFileSync(file, 'utf8');
+/** @param path as on the command line: a directory or one module */
+export function readPackageConfig(path: string): PackageConfig {
+  const named = namedPackage(path);
+  const file = join(named.directory, 'tasker.toml');
+  const source = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const config = parse(source);
   const findings = new Findings('tasker.toml', source);
   for (const key of Object.keys(config)) {
@@ -53,15 +50,12 @@ export function readPackageConfig(directory: string): PackageConfig {
       findings.add([key], `unknown key '${key}'; known are ${KNOWN_KEYS.join(', ')}`);
     }
   }
-  const { name, namespace, settings = {} } = config;
+  const { name = defaultName(named), namespace = null, settings = {} } = config;
   if (typeof name !== 'string' || !NAME.test(name)) {
-    findings.add(['name'], `name must be lower-case letters, digits, '-' and '_', not ${show(name)}`);
+    findings.add(['name'], `name must be 1 to 64 lower-case letters, digits, '-' and '_', not ${show(name)}`);
   }
-  if (typeof namespace !== 'string' || !NAMESPACE.test(namespace)) {
-    findings.add(
-      ['namespace'],
-      `namespace must be 1 to 34 letters, digits and '_' (it becomes part of a queue name), not ${show(namespace)}`,
-    );
+  if (namespace !== null && !isNamespace(namespace)) {
+    findings.add(['namespace'], `namespace ${NAMESPACE_RULE}, not ${show(namespace)}`);
   }
   if (!isTable(settings)) {
     findings.add(['settings'], 'settings must be a table: [settings]');
@@ -76,9 +70,9 @@ export function readPackageConfig(directory: string): PackageConfig {
     throw new BuildError(`tasker.toml is not valid`, findings.found);
   }
   return {
-    directory,
+    ...named,
     name: name as string,
-    namespace: namespace as string,
+    namespace: namespace as string | null,
     settings: settings as Record<string, unknown>,
     ...read,
   };

@@ -1,11 +1,12 @@
 /**
  * Which modules of a package are searched for handlers, the rule a Tasker worker follows at start-up, followed here
- * when the component is built: an index module where there is one, else every module.
+ * when the component is built: the index modules where there are any, else every module.
  */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { BuildError } from './build-error.js';
+import { MODULE, type NamedPackage, NOT_A_MODULE } from './named-package.js';
 import type { TemplateCallable } from './template.js';
 
 export interface Sources {
@@ -19,27 +20,23 @@ const INDEXES = [
   ['examples/index.ts', 'examples/index.js', 'index.ts', 'index.js'],
   ['dsl_examples/index.ts', 'dsl_examples/index.js'],
 ];
-const MODULE = /\.(ts|mts|js|mjs)$/;
-const NOT_A_MODULE = /\.(d\.m?ts|test\.m?[tj]s|spec\.m?[tj]s)$/;
 const MODULE_PATH = /^(\.\.?\/|@[\w-]+\/)/;
 const SKIPPED_DIRECTORIES = ['node_modules', 'dist', 'tests', 'test'];
 
 /** Every source file of the package, relative to it; a new one can change what is discovered. */
-export function listSources(directory: string): string[] {
-  return scan(sourceRoot(directory)).map((file) => toPackage(directory, file));
+export function listSources({ directory, module }: NamedPackage): string[] {
+  return module === null ? scan(sourceRoot(directory)).map((file) => toPackage(directory, file)) : [module];
 }
 
-export function findSources(directory: string, callables: readonly TemplateCallable[]): Sources {
-  const root = sourceRoot(directory);
-  const indexes = INDEXES.flatMap((alternatives) => {
-    const found = alternatives.map((name) => join(root, name)).find((file) => existsSync(file));
-    return found === undefined ? [] : [found];
-  });
-  const isPublic = (file: string) =>
-    !relative(root, file)
-      .split(/[\\/]/)
-      .some((part) => part.startsWith('_'));
-  const modules = indexes.length > 0 ? indexes : scan(root).filter(isPublic);
+/** Absolute paths of the directories a new source file can turn up in. */
+export function listSourceDirectories({ directory, module }: NamedPackage): string[] {
+  return module === null ? [directory, ...directoriesOf(sourceRoot(directory))] : [directory];
+}
+
+export function findSources({ directory, module }: NamedPackage, callables: readonly TemplateCallable[]): Sources {
+  const root = module === null ? sourceRoot(directory) : directory;
+  const found = module === null ? indexModules(root) : [join(directory, module)];
+  const modules = found.length > 0 ? found : publicModules(root);
   if (modules.length === 0) {
     throw new BuildError(
       `${toPackage(directory, root)} holds no TypeScript or JavaScript module: handlers belong in src/`,
@@ -49,6 +46,28 @@ export function findSources(directory: string, callables: readonly TemplateCalla
     discover: modules.map((file) => toPackage(directory, file)),
     table: moduleTable(directory, root, callables),
   };
+}
+
+/** The same where the index modules turned out to hold nothing; null where there is no other place to look. */
+export function everySource({ directory, module }: NamedPackage, { discover, table }: Sources): Sources | null {
+  const modules = module === null ? publicModules(sourceRoot(directory)) : [];
+  const all = modules.map((file) => toPackage(directory, file));
+  return all.some((file) => !discover.includes(file)) ? { discover: all, table } : null;
+}
+
+function indexModules(root: string): string[] {
+  return INDEXES.flatMap((alternatives) => {
+    const found = alternatives.map((name) => join(root, name)).find((file) => existsSync(file));
+    return found === undefined ? [] : [found];
+  });
+}
+
+function publicModules(root: string): string[] {
+  const isPublic = (file: string) =>
+    !relative(root, file)
+      .split(/[\\/]/)
+      .some((part) => part.startsWith('_'));
+  return scan(root).filter(isPublic);
 }
 
 function sourceRoot(directory: string): string {
@@ -61,15 +80,26 @@ function toPackage(directory: string, file: string): string {
 }
 
 function scan(directory: string): string[] {
+  return entriesOf(directory).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) {
+      return scan(path);
+    }
+    return MODULE.test(entry.name) && !NOT_A_MODULE.test(entry.name) ? [path] : [];
+  });
+}
+
+function directoriesOf(directory: string): string[] {
+  const below = entriesOf(directory).filter((entry) => entry.isDirectory());
+  return [directory, ...below.flatMap((entry) => directoriesOf(join(directory, entry.name)))];
+}
+
+/** Sorted by code units, so that the order is the same everywhere. */
+function entriesOf(directory: string): Dirent[] {
   return readdirSync(directory, { withFileTypes: true })
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => {
-      const path = join(directory, entry.name);
-      if (entry.isDirectory()) {
-        return SKIPPED_DIRECTORIES.includes(entry.name) ? [] : scan(path);
-      }
-      return MODULE.test(entry.name) && !NOT_A_MODULE.test(entry.name) ? [path] : [];
-    });
+    .filter(({ name }) => !name.startsWith('.'))
+    .filter((entry) => !(entry.isDirectory() && SKIPPED_DIRECTORIES.includes(entry.name)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Callables that are module paths, as far as the files exist: what a template names must be in the component. */

@@ -23,6 +23,8 @@ export interface TemplatePublisher {
 }
 
 export interface Template {
+  /** Null when it names none. */
+  namespace: { name: string; location: string } | null;
   callables: TemplateCallable[];
   publishers: TemplatePublisher[];
 }
@@ -31,7 +33,7 @@ export interface Template {
 export function readTemplate(directory: string): Template {
   const file = join(directory, 'template.yaml');
   if (!existsSync(file)) {
-    return { callables: [], publishers: [] };
+    return { namespace: null, callables: [], publishers: [] };
   }
   const lines = new LineCounter();
   const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
@@ -47,7 +49,9 @@ export function readTemplate(directory: string): Template {
   const steps = document.get('steps');
   const maps = isSeq(steps) ? steps.items.filter((step) => isMap(step)) : [];
   const locate = (node: Scalar) => `template.yaml:${lines.linePos(node.range?.[0] ?? 0).line}`;
+  const namespace = document.get('namespace_name', true);
   return {
+    namespace: isScalar(namespace) ? { name: String(namespace.value), location: locate(namespace) } : null,
     callables: maps.flatMap((step) => callableOf(step, locate)),
     publishers: maps.flatMap((step) => publishersOf(step, locate)),
   };

@@ -18,6 +18,10 @@ export const SDK_NAMES = [
   '@tasker-wasm/guest',
 ] as const;
 
+/** Loggers that handlers import and the SDK has a stand-in for, under the same name. */
+export const LOGGERS = ['pino', 'pino-pretty'] as const;
+export const LOGGER_IMPORT = /^pino(?:-pretty)?$/;
+
 const require = createRequire(import.meta.url);
 const toolRoot = fileURLToPath(new URL('..', import.meta.url));
 
@@ -50,7 +54,7 @@ export function toolchainFiles(toolchain: Toolchain): string[] {
 
 /** The published package carries the WIT files; in the repository they stand in its root. */
 function witDirectory(): string {
-  const candidates = [join(toolRoot, 'wit'), join(toolRoot, '..', 'wit')];
+  const candidates = [join(toolRoot, '..', 'wit'), join(toolRoot, 'wit')];
   const found = candidates.find((directory) => existsSync(join(directory, 'worlds.wit')));
   if (found === undefined) {
     throw new Error(`the WIT package is missing: none of ${candidates.join(', ')} has a worlds.wit`);

@@ -1,11 +1,19 @@
-/** Type-checks a package against the SDK and finds imports of the worker's own surface. */
+/**
+ * Type-checks a package against the SDK and finds imports of the worker's own surface. Node's declarations are there for
+ * every package, its own or else ours: the platform of a component is a part of Node, and what is not in it has an error
+ * of its own.
+ */
 
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
-import { SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
+import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
+import { LOGGERS, SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
+
+const DECLARED = ['host-imports', 'wasi-imports'];
 
 const DEFAULTS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
@@ -16,65 +24,111 @@ const DEFAULTS: ts.CompilerOptions = {
   strict: true,
 };
 
+export interface TypeCheck {
+  /** Absolute paths of what was read outside TypeScript's own library. */
+  files: string[];
+  warnings: string[];
+  error: BuildError | null;
+}
+
 /**
- * Returns the files, outside TypeScript's own library, that the check has read.
- *
- * @param environment whether there is a `process.env`
+ * @param environment whether there is anything in `process.env`
+ * @throws BuildError when the package's compiler options are not valid
  */
 export function typeCheck(
   directory: string,
   modules: readonly string[],
   environment: boolean,
   toolchain: Toolchain,
-): string[] {
-  const declared = ['host-imports', 'wasi-imports', ...(environment ? ['environment'] : [])];
+): TypeCheck {
+  const { options, configurations } = compilerOptions(directory);
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
-      ...declared.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
+      ...DECLARED.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
+      nodeTypes(directory),
     ],
-    options: { ...compilerOptions(directory), ...forcedOptions(toolchain) },
+    options: { ...options, ...forcedOptions(directory, toolchain) },
   });
   const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
-
-  const misplaced = own.flatMap((file) => workerImports(file, directory));
-  if (misplaced.length > 0) {
-    throw new BuildError('a handler cannot import the worker: here the worker is tasker-wasm-host', misplaced);
-  }
-  const diagnostics = ts.getPreEmitDiagnostics(program);
-  if (diagnostics.length > 0) {
-    throw new BuildError(
-      `${diagnostics.length} type error${diagnostics.length === 1 ? '' : 's'}`,
-      diagnostics.map((diagnostic) => render(diagnostic, directory)),
-    );
-  }
-  return program
-    .getSourceFiles()
-    .filter((file) => !program.isSourceFileDefaultLibrary(file))
-    .map((file) => file.fileName);
+  return {
+    files: [
+      ...configurations,
+      ...program
+        .getSourceFiles()
+        .filter((file) => !program.isSourceFileDefaultLibrary(file))
+        .map((file) => file.fileName),
+    ],
+    warnings: environment ? [] : own.flatMap((file) => emptyEnvironment(file, directory)),
+    error: firstError(program, own, directory),
+  };
 }
 
-function compilerOptions(directory: string): ts.CompilerOptions {
-  const file = join(directory, 'tsconfig.json');
-  if (!existsSync(file)) {
-    return DEFAULTS;
+/** The package's own, else those that the builder brings. */
+function nodeTypes(directory: string): string {
+  const nearest = [join(directory, 'package.json'), import.meta.url].map((from) => createRequire(from));
+  for (const require of nearest) {
+    try {
+      return join(dirname(require.resolve('@types/node/package.json')), 'index.d.ts');
+    } catch {
+      // The next may have them.
+    }
   }
-  const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
-  const parsed = error ? null : ts.parseJsonConfigFileContent(config, ts.sys, directory, undefined, file);
+  throw new Error('@types/node is missing: install the builder again');
+}
+
+function emptyEnvironment(file: ts.SourceFile, directory: string): string[] {
+  return environmentUses(file)
+    .slice(0, 1)
+    .map(({ node }) => `${location(file, node.getStart(file), directory)}: ${NO_ENVIRONMENT}`);
+}
+
+function firstError(program: ts.Program, own: readonly ts.SourceFile[], directory: string): BuildError | null {
+  const misplaced = own.flatMap((file) => workerImports(file, directory));
+  if (misplaced.length > 0) {
+    return new BuildError('a handler cannot import the worker: here the worker is tasker-wasm-host', misplaced);
+  }
+  const foreign = own.flatMap((file) =>
+    foreignUses(file).map(
+      ({ name, node }) =>
+        `${location(file, node.getStart(file), directory)}: '${name}': ${FOREIGN[name.split('.')[0] as string]}`,
+    ),
+  );
+  if (foreign.length > 0) {
+    return new BuildError('a handler runs neither in Bun nor in Deno', foreign);
+  }
+  const diagnostics = ts.getPreEmitDiagnostics(program);
+  return diagnostics.length === 0
+    ? null
+    : new BuildError(
+        'the types do not fit',
+        diagnostics.map((diagnostic) => render(diagnostic, directory)),
+      );
+}
+
+/** The package's own options over the defaults, and the files they come from: a configuration may extend others. */
+function compilerOptions(directory: string): { options: ts.CompilerOptions; configurations: string[] } {
+  const path = join(directory, 'tsconfig.json');
+  if (!existsSync(path)) {
+    return { options: DEFAULTS, configurations: [] };
+  }
+  const file = ts.readJsonConfigFile(path, ts.sys.readFile);
+  const parsed = ts.parseJsonSourceFileConfigFileContent(file, ts.sys, directory, undefined, path);
   // "No inputs were found" does not matter: the modules to check are known.
-  const errors = error ? [error] : (parsed?.errors ?? []).filter((finding) => finding.code !== 18003);
+  const errors = ts.getConfigFileParsingDiagnostics(parsed).filter((finding) => finding.code !== 18003);
   if (errors.length > 0) {
     throw new BuildError(
       'tsconfig.json is not valid',
       errors.map((finding) => render(finding, directory)),
     );
   }
-  return { ...DEFAULTS, ...parsed?.options };
+  return { options: { ...DEFAULTS, ...parsed.options }, configurations: [path, ...(file.extendedSourceFiles ?? [])] };
 }
 
 /** Whatever a package's own configuration says, its SDK is this one, and nothing is written. */
-function forcedOptions(toolchain: Toolchain): ts.CompilerOptions {
-  const index = join(toolchain.sdk.root, 'dist', 'index.d.ts');
+function forcedOptions(directory: string, toolchain: Toolchain): ts.CompilerOptions {
+  const declared = (file: string) => join(toolchain.sdk.root, 'dist', `${file}.d.ts`);
+  const index = declared('index');
   return {
     noEmit: true,
     allowJs: true,
@@ -85,13 +139,30 @@ function forcedOptions(toolchain: Toolchain): ts.CompilerOptions {
     declaration: false,
     sourceMap: false,
     inlineSources: false,
-    paths: Object.fromEntries(
-      SDK_NAMES.flatMap((name) => [
-        [name, [index]],
-        [`${name}/*`, [index]],
-      ]),
-    ),
+    paths: {
+      '@tasker-wasm/guest/pino': [declared('pino/index')],
+      '@tasker-wasm/guest/pino-pretty': [declared('pino/pretty')],
+      '@tasker-wasm/guest/testing': [declared('testing/index')],
+      ...Object.fromEntries(
+        SDK_NAMES.flatMap((name) => [
+          [name, [index]],
+          [`${name}/*`, [index]],
+        ]),
+      ),
+      // A package that has installed one is written against its types.
+      ...Object.fromEntries(
+        LOGGERS.filter((name) => !isInstalled(name, directory)).map((name) => [
+          name,
+          [declared(name === 'pino' ? 'pino/index' : 'pino/pretty')],
+        ]),
+      ),
+    },
   };
+}
+
+function isInstalled(name: string, directory: string): boolean {
+  const { resolvedModule } = ts.resolveModuleName(name, join(directory, 'package.json'), DEFAULTS, ts.sys);
+  return resolvedModule !== undefined;
 }
 
 function isOwn(file: ts.SourceFile, directory: string): boolean {
@@ -132,12 +203,12 @@ function importedNames(statement: ts.Statement): readonly (ts.ImportSpecifier | 
     : [];
 }
 
-const NO_PROCESS =
-  'Cannot find name \'process\'; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
+const NO_ENVIRONMENT =
+  'process.env is empty; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
 
 function render(diagnostic: ts.Diagnostic, directory: string): string {
   const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');
-  const text = `${/^Cannot find name 'process'/.test(message) ? NO_PROCESS : message} (TS${diagnostic.code})`;
+  const text = `${message} (TS${diagnostic.code})`;
   return diagnostic.file === undefined
     ? text
     : `${location(diagnostic.file, diagnostic.start ?? 0, directory)}: ${text}`;

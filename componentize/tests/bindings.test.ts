@@ -72,7 +72,7 @@ const context = (callable: string, event: string) => ({
 it.each<World>(['handler', 'full-handler'])(
   'a component of the world %s is warmed up while it is built, and every outcome passes its bindings',
   async (world) => {
-    const bundle = { fileName: 'warm.js', code: CODE, inputs: [], map: {} as never };
+    const bundle = { fileName: 'warm.js', code: CODE, inputs: [], parts: [], warnings: [], map: {} as never };
     const directory = mkdtempSync(join(tmpdir(), 'tasker-warm-'));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     const file = join(directory, 'warm.wasm');

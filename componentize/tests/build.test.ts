@@ -105,6 +105,52 @@ it(
   TIMEOUT_MS,
 );
 
+it(
+  'the same sources make the same manifest and source map, wherever they are',
+  async () => {
+    const files = {
+      'tasker.toml':
+        'name = "shop"\nnamespace = "shop_workflow"\n[grants]\nenv = ["REGION"]\n[settings]\nb = 1\na = 2\n',
+      'src/index.ts': null,
+      'src/charge.ts': `${CHARGE}export const region = () => process.env.REGION;\n`,
+      'src/ship.ts': CHARGE.replaceAll('Charge', 'Ship'),
+    };
+    const directories = [packageOf(files), packageOf(files)];
+    await Promise.all(directories.map((directory) => build(directory, quiet)));
+    const [one, other] = directories.map((directory) => ({
+      // Of the engine's memory, some bytes are random.
+      manifest: { ...json(directory, 'dist/shop.manifest.json'), component_sha256: null },
+      map: readFileSync(join(directory, 'dist/shop.wasm.map'), 'utf8'),
+    }));
+    expect(other).toEqual(one);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'one module becomes a component without any configuration',
+  async () => {
+    const directory = packageOf({
+      'package.json': null,
+      'tasker.toml': null,
+      'src/index.ts': null,
+      'handler.ts': CHARGE,
+    });
+    const result = await build(join(directory, 'handler.ts'), quiet);
+    expect(result).toMatchObject({ name: 'handler', built: true, component: join(directory, 'dist/handler.wasm') });
+    expect(result.parts.map(({ name }) => name)).toEqual(['@tasker-wasm/guest', 'handler']);
+    expect(json(directory, 'dist/handler.manifest.json')).toMatchObject({
+      namespace: 'default',
+      handlers: [{ name: 'Shop.Charge' }],
+    });
+
+    // A module beside it is none of its inputs.
+    write(directory, { 'more.ts': 'export const wrong: string = 1;\n' });
+    expect(await build(join(directory, 'handler.ts'), quiet)).toMatchObject({ built: false });
+  },
+  TIMEOUT_MS,
+);
+
 function contentOrNull(directory: string, name: string): string | null {
   try {
     return readFileSync(join(directory, name), 'utf8');

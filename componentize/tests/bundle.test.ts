@@ -14,7 +14,7 @@ async function foldersOf(source: string): Promise<string[]> {
     directory,
     name: 'shop',
     entry: snapshotEntry('handler'),
-    packageModule: packageModule(findSources(directory, [])),
+    packageModule: packageModule(findSources({ directory, module: null }, [])),
     toolchain: findToolchain(),
   });
   const folders = map.sources.map((file) => /^@tasker-wasm\/guest\/src\/(\w+)\//.exec(file)?.[1] ?? '');
@@ -43,4 +43,27 @@ export class Route extends DecisionHandler {
 }
 `;
   expect(await foldersOf(source)).toEqual([...ALWAYS, 'decision'].sort());
+});
+
+it('a handler of an API carries nothing for decisions, batches and functions', async () => {
+  const source = `import { ApiHandler } ${SDK}
+export class Fetch extends ApiHandler {
+  static handlerName = 'fetch';
+  static baseUrl = 'https://api.example';
+  async call() {
+    return this.apiSuccess(await this.get('/orders'));
+  }
+}
+`;
+  expect(await foldersOf(source)).toEqual([...ALWAYS, 'api', 'platform'].sort());
+});
+
+it('a handler that asks the orchestration carries its client, and a name that is not imported nothing', async () => {
+  const source = `import { getTaskerClient } ${SDK}\n${CHARGE}\nexport const client = getTaskerClient;\n`;
+  expect(await foldersOf(source)).toEqual([...ALWAYS, 'client'].sort());
+});
+
+it('a handler that logs with pino carries the stand-in, whatever it asks for', async () => {
+  const source = `import pino from 'pino';\nimport pretty from 'pino-pretty';\n${CHARGE}\nexport const log = pino(pretty());\n`;
+  expect(await foldersOf(source)).toEqual([...ALWAYS, 'pino'].sort());
 });

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { packageOf } from './package.js';
+import { CHARGE, packageOf } from './package.js';
 
 const command = fileURLToPath(new URL('../bin/tasker-componentize.js', import.meta.url));
 
@@ -19,7 +21,7 @@ describe('tasker-componentize', () => {
     });
   });
 
-  it.each([[[]], [['build']], [['check', '.']], [['build', '--watch', '.']]])(
+  it.each([[[]], [['build']], [['make', '.']], [['build', '--watch', '.']], [['build', '--jobs', 'many', '.']]])(
     'exits with 2 for the arguments %j',
     (args) => {
       expect(run(...args)).toMatchObject({
@@ -31,11 +33,50 @@ describe('tasker-componentize', () => {
   );
 
   it('exits with 1 for a package that does not build, and says why without a stack', () => {
-    const directory = packageOf({ 'tasker.toml': 'name = "shop"\n' });
+    const directory = packageOf({ 'tasker.toml': 'name = "shop"\nnamespace = "a-b"\n' });
     expect(run('build', directory)).toEqual({
       code: 1,
       out: '',
-      err: expect.stringMatching(/^error: tasker\.toml is not valid\n {2}tasker\.toml:1: namespace must be [^\n]*\n$/),
+      err: expect.stringMatching(/^error: tasker\.toml is not valid\n {2}tasker\.toml:2: namespace must be [^\n]*\n$/),
     });
+  });
+
+  it('says what a sound package holds, and what its bundle is made of', () => {
+    const directory = packageOf({
+      'src/index.ts': `import { of } from 'lib';\nexport const twice = of(2);\n${CHARGE}`,
+      'node_modules/lib/package.json': '{ "name": "lib", "types": "index.d.ts", "main": "index.js" }',
+      'node_modules/lib/index.d.ts': 'export function of(n: number): number;\n',
+      'node_modules/lib/index.js': 'export const of = (n) => 2 * n;\n',
+    });
+    const { code, out, err } = run('check', directory);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const bytes = String.raw`\d+\.\d kB \(\d+ %\)`;
+    expect(out.split('\n')).toEqual([
+      expect.stringMatching(/^shop: no errors \(\d+\.\d s\)$/),
+      '  namespace       shop_workflow',
+      '  handlers        Shop.Charge',
+      '  initialization  snapshot: the module top level is pure',
+      expect.stringMatching(
+        new RegExp(`^  bundle          \\d+\\.\\d kB: @tasker-wasm/guest ${bytes}, shop ${bytes}, lib ${bytes}$`),
+      ),
+      '',
+    ]);
+    expect(readdirSync(directory)).not.toContain('dist');
+  });
+
+  it('does all packages it is given, names the one that fails, and leaves out what is none', () => {
+    const sound = packageOf();
+    const wrong = packageOf({ 'src/index.ts': CHARGE.replace('getInput', 'getInputs') });
+    const other = packageOf({ 'tasker.toml': null, 'package.json': '{ "scripts": { "build": "jco componentize" } }' });
+    const { code, out, err } = run('check', wrong, `${sound}/`, sound, other, join(sound, 'package.json'));
+    expect(code).toBe(1);
+    expect(out.match(/no errors/g)).toHaveLength(1);
+    expect(err.split('\n')).toEqual([
+      `${other}: left out: it has no tasker.toml, and its package.json builds it by other means`,
+      `${sound}/package.json: left out: it is no module with handlers`,
+      `error in ${wrong}: the types do not fit`,
+      expect.stringContaining('src/index.ts:7:42: Property'),
+      '',
+    ]);
   });
 });

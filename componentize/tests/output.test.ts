@@ -90,7 +90,7 @@ describe('the lock of an output directory', () => {
 describe('the input hash', () => {
   const toolchain = findToolchain();
   const hashOf = (directory: string) =>
-    inputHash(directory, listSources(directory), [join(directory, 'src/index.ts')], toolchain);
+    inputHash(directory, listSources({ directory, module: null }), [join(directory, 'src/index.ts')], toolchain);
 
   it('does not depend on where the package is', () => {
     const files = { 'src/index.ts': HANDLER };

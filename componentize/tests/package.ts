@@ -48,9 +48,9 @@ export function write(directory: string, files: Files): void {
 }
 
 /** What a person reads when the package does not build. */
-export async function refusal(directory: string): Promise<string> {
+export async function refusal(directory: string, path = ''): Promise<string> {
   try {
-    await build(directory, () => {});
+    await build(join(directory, path), () => {});
   } catch (error) {
     if (error instanceof BuildError) {
       return `${error.render().replaceAll(directory, '<package>')}\n`;

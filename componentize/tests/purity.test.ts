@@ -13,7 +13,7 @@ function bundled(directory: string, world: World): Promise<Bundle> {
     directory,
     name: 'shop',
     entry: snapshotEntry(world),
-    packageModule: packageModule(findSources(directory, [])),
+    packageModule: packageModule(findSources({ directory, module: null }, [])),
     toolchain: findToolchain(),
   });
 }

@@ -30,8 +30,6 @@ const publishing = (first: string, second: string) => `${template('      callabl
 `;
 
 const CASES: Record<string, Files> = {
-  'tasker-toml-missing': { 'tasker.toml': null },
-  'tasker-toml-empty': { 'tasker.toml': '' },
   'tasker-toml-not-toml': { 'tasker.toml': 'name = "shop"\nnamespace = shop\n' },
   'tasker-toml-unknown-key': { 'tasker.toml': `${TOML}inital = true\n[build]\nmode = "lazy"\n` },
   'tasker-toml-bad-name': { 'tasker.toml': 'name = "../Shop"\nnamespace = "shop_workflow"\n' },
@@ -89,10 +87,6 @@ sockets = true
     'tasker.toml': `${TOML}[grants]\nenv = ["REGION"]\n`,
     'src/index.ts': `${CHARGE}export const seen = () => import('wasi:sockets/tcp@0.2.12');\n`,
   },
-  'reads-the-environment-without-asking': {
-    'src/index.ts': `${CHARGE}export const region = () => process.env.REGION;\n`,
-  },
-  'package-json-missing': { 'package.json': null },
   'tsconfig-not-valid': { 'tsconfig.json': '{ "compilerOptions": { "target": "ES1" } }' },
   'no-modules': { 'src/index.ts': null, 'src/README': 'soon' },
   'no-handlers': { 'src/index.ts': 'export const charge = () => 1;\n' },
@@ -112,10 +106,32 @@ sockets = true
   'imports-the-worker': {
     'src/index.ts': `import { WorkerServer, EventPoller as Poller } from '@tasker-systems/tasker';\nexport { RuntimeFactory } from '@tasker-systems/worker/runtime';\n${CHARGE}console.log(WorkerServer, Poller);\n`,
   },
-  'unicode-property-regex': {
-    'src/index.ts': `${CHARGE}\nexport const word = /^\\p{L}+$/u;\nexport const plain = /\\\\p{L}/;\n`,
+  'unicode-property-unknown': {
+    'src/index.ts': `import './words.js';\n${CHARGE}`,
+    'src/words.js': `export const words = (text) => text.match(/\\p{Nonsense}+/u);\nglobalThis.words = words;\n`,
   },
-  'imports-a-node-built-in': { 'src/index.ts': null, 'src/index.js': `import 'node:fs';\nimport './gone.js';\n` },
+  'imports-what-a-sandbox-cannot-give': {
+    'src/index.ts': `import { spawn } from 'node:child_process';
+import https from 'https';
+import { Worker } from 'node:worker_threads';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Socket } from 'node:net';
+import { openSync } from 'node:fs';
+${CHARGE}
+export const used = [spawn, https, Worker, AsyncLocalStorage, openSync, (socket: Socket) => socket];
+// @ts-expect-error: nothing declares it.
+export const addon = () => import('./addon.node');
+export const loaded = () => import('node:vm');
+`,
+  },
+  'imports-a-name-that-the-platform-lacks': {
+    'src/index.ts': `import { openSync } from 'node:fs';\n${CHARGE}\nexport const open = () => openSync('/data/a', 'r');\n`,
+  },
+  'imports-a-missing-module': { 'src/index.ts': null, 'src/index.js': `import './gone.js';\n` },
+  'runs-in-another-runtime': {
+    'src/index.ts': `import './elsewhere.js';\n${CHARGE}`,
+    'src/elsewhere.js': `export const file = Bun.file('a');\nexport const home = Deno.env.get('HOME');\n`,
+  },
   'fails-when-loaded': {
     'src/index.ts': `${CHARGE}\nfunction key(): never {\n  throw new RangeError('no key');\n}\nkey();\n`,
   },
@@ -136,6 +152,20 @@ sockets = true
     'src/refunds.ts': PUBLISHER,
     'src/more.ts': PUBLISHER.replace('class Refunds', 'class MoreRefunds'),
   },
+  'template-names-another-namespace': {
+    'template.yaml': template('      callable: Shop.Charge').replace('shop_', 'toy_'),
+  },
+  'template-names-no-namespace': {
+    'tasker.toml': null,
+    'template.yaml': template('      callable: Shop.Charge').replace('shop_workflow', 'shop-workflow'),
+  },
+  'several-things-at-once': {
+    'src/index.ts': `${CHARGE.replace('getInput', 'getInputs')}import { gone } from './gone.js';\nexport const left = gone;\n`,
+  },
+  'wrong-types-and-a-wrong-template': {
+    'src/index.ts': CHARGE.replace('getInput', 'getInputs'),
+    'template.yaml': template('      callable: Shop.Refund'),
+  },
   'template-not-yaml': { 'template.yaml': 'name: [charge\nsteps:\n  - a: {\n' },
   'snapshot-insisted-on-and-impossible': {
     'tasker.toml': `${TOML}[build]\ninitialization = "snapshot"\n`,
@@ -147,5 +177,14 @@ sockets = true
 describe('a package that cannot be built is told why', () => {
   it.each(Object.entries(CASES))('%s', async (name, files) => {
     await expect(await refusal(packageOf(files))).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+
+  it.each([
+    ['path-does-not-exist', 'gone'],
+    ['path-is-no-module', 'tasker.toml'],
+    ['path-is-a-test', 'charge.test.ts'],
+  ])('%s', async (name, path) => {
+    const directory = packageOf({ 'charge.test.ts': CHARGE });
+    await expect(await refusal(directory, path)).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 });

@@ -1,5 +1,9 @@
 /** What a step handler may import, all of it flat. */
 
+export { ApiHandler } from './api/handler.js';
+export { type APICapable, APIMixin, applyAPI } from './api/mixin.js';
+export type { BodyOptions, QueryOptions, QueryParams } from './api/requests.js';
+export { ApiResponse } from './api/response.js';
 export {
   aggregateBatchResults,
   type BatchAggregationResult,
@@ -33,9 +37,36 @@ export {
   setCheckpointRuntime,
 } from './checkpoint/save.js';
 export type { CheckpointYieldData } from './checkpoint/yield.js';
+export {
+  type CreateTaskOptions,
+  getFfiLayer,
+  getTaskerClient,
+  type ListTasksOptions,
+  TaskerClient,
+} from './client/client.js';
+export type {
+  CancelTaskResponse,
+  HealthCheckResponse,
+  PaginationInfo,
+  StepAuditResponse,
+  StepReadinessStatus,
+  StepResponse,
+  TaskListResponse,
+  TaskResponse,
+} from './client/responses.js';
+export {
+  type ClientLayer,
+  type ClientRuntime,
+  clearClientRuntime,
+  setClientRuntime,
+  TaskerClientError,
+  type TaskQuery,
+  type TaskSubmission,
+} from './client/runtime.js';
 export { DecisionHandler, DecisionStepHandler } from './decision/handler.js';
 export { applyDecision, type DecisionCapable, DecisionMixin } from './decision/mixin.js';
 export { type DecisionPointOutcome, DecisionType } from './decision/outcome.js';
+export { type ApiHandlerArgs, type ApiHandlerOptions, defineApiHandler } from './dsl/api.js';
 export { type BatchConfig, defineBatchAnalyzer, defineBatchWorker } from './dsl/batch.js';
 export { Decision, defineDecisionHandler } from './dsl/decision.js';
 export type { DefinedHandler, HandlerArgs, HandlerFn, HandlerOptions } from './dsl/define.js';

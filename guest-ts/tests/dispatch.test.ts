@@ -200,7 +200,7 @@ describe('a call that reaches its handler', () => {
       name: 'slow',
       priority: 1,
       canResolve: () => true,
-      resolve: () => new Promise((resolve) => setImmediate(() => resolve(new Ship()))),
+      resolve: () => new Promise((resolve) => setTimeout(() => resolve(new Ship()))),
     });
     expect((await successOf(run(witContext('anything')))).result).toEqual({ entry: 'ship' });
   });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type APICapable,
   type BatchConfig,
   type BatchWorkerContext,
   Decision,
+  defineApiHandler,
   defineBatchAnalyzer,
   defineBatchWorker,
   defineDecisionHandler,
@@ -14,6 +16,7 @@ import {
   StepHandler,
   StepHandlerResult,
 } from '../src/index.js';
+import { service } from './api/service.js';
 import { stepContext } from './support.js';
 
 const context = stepContext({
@@ -28,6 +31,7 @@ const DEFINES: ReadonlyArray<readonly [string, Define]> = [
   ['defineHandler', defineHandler],
   ['defineDecisionHandler', defineDecisionHandler as Define],
   ['defineBatchWorker', defineBatchWorker],
+  ['defineApiHandler', (name, options, fn) => defineApiHandler(name, { baseUrl: 'https://a.example', ...options }, fn)],
   [
     'defineBatchAnalyzer',
     (name, options, fn) => defineBatchAnalyzer(name, { workerTemplate: 'w', ...options }, fn as never),
@@ -207,5 +211,59 @@ describe('a batch worker', () => {
 
   it('gets null in a step without one', async () => {
     expect(await seen(stepContext())).toBeNull();
+  });
+});
+
+describe('a handler of an API made of a function', () => {
+  const options = { baseUrl: 'https://api.example', defaultTimeout: 5, defaultHeaders: { 'X-Api-Key': 'key' } };
+
+  it('gets itself as the API, with the service that its options name', async () => {
+    let given: unknown;
+    const Fetch = defineApiHandler('shop.fetch', options, async ({ api }) => {
+      given = api;
+    });
+    const handler = new Fetch();
+    await handler.call(context);
+    expect(given).toBe(handler);
+    expect(handler).toMatchObject({
+      baseUrl: 'https://api.example',
+      timeout: 5,
+      defaultHeaders: options.defaultHeaders,
+    });
+    expect({ ...Fetch }).toMatchObject(options);
+    expect(handler.capabilities).toEqual(['process']);
+  });
+
+  it('waits 30 seconds and sends no headers unless told otherwise', () => {
+    const Fetch = defineApiHandler('shop.fetch', { baseUrl: 'https://api.example' }, () => ({}));
+    expect({ ...Fetch }).toMatchObject({ defaultTimeout: 30_000, defaultHeaders: {} });
+  });
+
+  it('has the requests and results of an API before it is called', () => {
+    const api = new (defineApiHandler('shop.fetch', options, () => ({})))() as unknown as APICapable;
+    const names = [
+      'get',
+      'post',
+      'put',
+      'patch',
+      'delete',
+      'request',
+      'apiSuccess',
+      'apiFailure',
+      'connectionError',
+      'timeoutError',
+    ] as const;
+    for (const name of names) {
+      expect(typeof api[name]).toBe('function');
+    }
+  });
+
+  it('returns what the service answered', async () => {
+    const sent = service({ body: '{"id":7}' });
+    const Fetch = defineApiHandler('shop.fetch', { ...options, inputs: { id: 'order_id' } }, async ({ api, id }) =>
+      api.apiSuccess(await api.get(`/orders/${id}`)),
+    );
+    expect(await new Fetch().call(context)).toMatchObject({ success: true, result: { id: 7 } });
+    expect(sent).toMatchObject([{ url: 'https://api.example/orders/7', headers: { 'X-Api-Key': 'key' } }]);
   });
 });

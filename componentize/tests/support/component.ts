@@ -29,6 +29,11 @@ export const entries = () => [['greeting', '"hello"']];
 export const getEnvironment = () => [['REGION', 'eu']];
 export const getArguments = () => [];
 export const initialCwd = () => undefined;
+const answer = (name) => (...given) => JSON.stringify({ asked: name, given });
+export const [submitTask, getTask, listTasks, cancelTask, listTaskSteps, getStep, getStepAuditHistory, healthCheck] = [
+  'submitTask', 'getTask', 'listTasks', 'cancelTask', 'listTaskSteps', 'getStep', 'getStepAuditHistory', 'healthCheck',
+].map(answer);
+export const publish = () => '00000000-0000-0000-0000-000000000000';
 `;
 
 export interface Instance {
@@ -53,7 +58,7 @@ export async function instances(wasm: string): Promise<() => Promise<Instance>> 
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   // jco's types say a record; it takes `from=to`.
   const map = [
-    ...['log', 'execution', 'config'].map((name) => `tasker:handler/${name}@0.1.0=./host.js`),
+    ...['log', 'execution', 'config', 'client', 'events'].map((name) => `tasker:handler/${name}@0.1.0=./host.js`),
     'wasi:cli/environment@0.2.12=./host.js',
   ] as never;
   const { files } = await transpile(readFileSync(wasm), {

@@ -16,6 +16,15 @@ export function clearCheckpointRuntime(): void {
   runtime = null;
 }
 
+/** For who takes its place for a while, and puts it back with `restoreCheckpointRuntime`. */
+export function currentCheckpointRuntime(): CheckpointRuntime | null {
+  return runtime;
+}
+
+export function restoreCheckpointRuntime(before: CheckpointRuntime | null): void {
+  runtime = before;
+}
+
 /** Progress was not stored. Thrown on, it fails the attempt; caught, the work goes on from the checkpoint before. */
 export class CheckpointError extends Error {
   constructor(reason: string, cause?: unknown) {

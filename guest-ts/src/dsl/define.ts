@@ -26,12 +26,16 @@ export type HandlerArgs = Record<string, unknown> & { context: StepContext };
  */
 export type HandlerFn = (args: HandlerArgs) => unknown;
 
-/** @param run returns what `resultOf` makes a result of */
+/**
+ * @param run returns what `resultOf` makes a result of; gets the handler too
+ * @param equip gives a new handler what it has beside `call`
+ */
 export function defineStep(
   name: string,
   options: HandlerOptions,
-  run: (args: HandlerArgs) => unknown,
+  run: (args: HandlerArgs, handler: StepHandler) => unknown,
   capabilities: readonly string[] = ['process'],
+  equip: (handler: StepHandler) => void = () => {},
 ): DefinedHandler {
   const { depends = {}, inputs = {}, version = '1.0.0' } = options;
 
@@ -39,13 +43,18 @@ export function defineStep(
     static override handlerName = name;
     static override handlerVersion = version;
 
+    constructor() {
+      super();
+      equip(this);
+    }
+
     override get capabilities(): string[] {
       return [...capabilities];
     }
 
     async call(context: StepContext): Promise<StepHandlerResult> {
       try {
-        return resultOf(await run(argumentsOf(context, depends, inputs)));
+        return resultOf(await run(argumentsOf(context, depends, inputs), this));
       } catch (error) {
         return failureOf(error);
       }

@@ -1,6 +1,14 @@
 /** Domain events: what publishers and subscribers are written with. */
 
 export {
+  clearEventRuntime,
+  type DirectEventOptions,
+  EventPublishError,
+  type EventRuntime,
+  publishEvent,
+  setEventRuntime,
+} from './direct.js';
+export {
   DuplicatePublisherError,
   PublisherNotFoundError,
   PublisherValidationError,

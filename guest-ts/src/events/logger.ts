@@ -1,14 +1,12 @@
 /**
- * `this.logger` of publishers and subscribers: calls in pino's order, fields first, go to the SDK's log. Created where
- * a publisher is, so that a bundle without any carries none of it.
+ * `this.logger` of publishers and subscribers: calls in pino's order go to the SDK's log. Created where a publisher is,
+ * so that a bundle without any carries none of it.
  */
 
+import { type FieldsFirst, readCall, scalars } from '../logging/fields-first.js';
 import { type LogFields, logDebug, logError, logInfo, logTrace, logWarn } from '../logging/index.js';
 
-export interface EventLogMethod {
-  (fields: object, message?: string, ...args: unknown[]): void;
-  (message: string, ...args: unknown[]): void;
-}
+export type EventLogMethod = FieldsFirst;
 
 export interface EventLogger {
   fatal: EventLogMethod;
@@ -25,10 +23,9 @@ type Write = (message: string, fields?: LogFields) => void;
 export function eventLogger(bindings: object = { component: 'domain-events' }): EventLogger {
   const method =
     (write: Write): EventLogMethod =>
-    (first: object | string, ...rest: unknown[]) => {
-      const hasFields = typeof first === 'object' && first !== null;
-      const [message, ...args] = hasFields ? rest : [first, ...rest];
-      write(format(message, args), { ...plain(bindings), ...(hasFields ? plain(first) : {}) });
+    (first: unknown, ...rest: unknown[]) => {
+      const { fields, message } = readCall(first, rest);
+      write(message, { ...scalars(bindings), ...scalars(fields) });
     };
   return {
     fatal: method(logError),
@@ -39,38 +36,4 @@ export function eventLogger(bindings: object = { component: 'domain-events' }): 
     trace: method(logTrace),
     child: (more) => eventLogger({ ...bindings, ...more }),
   };
-}
-
-/** `%s`, `%d`, `%j` and the like take the arguments in turn; what is left over is dropped, as pino does. */
-function format(message: unknown, args: unknown[]): string {
-  let next = 0;
-  return String(message ?? '').replace(/%[sdifjoO%]/g, (place) => {
-    if (place === '%%') {
-      return '%';
-    }
-    return next < args.length ? text(args[next++]) : place;
-  });
-}
-
-/** Log fields are scalars. */
-function plain(fields: object): LogFields {
-  if (fields instanceof Error) {
-    return { error: fields.message, error_class: fields.name };
-  }
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isScalar(value) ? value : text(value)]));
-}
-
-function isScalar(value: unknown): value is LogFields[string] {
-  return value === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof value);
-}
-
-function text(value: unknown): string {
-  if (value instanceof Error) {
-    return `${value.name}: ${value.message}`;
-  }
-  try {
-    return typeof value === 'object' ? JSON.stringify(value) : String(value);
-  } catch {
-    return 'not serializable';
-  }
 }

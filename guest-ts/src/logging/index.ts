@@ -30,6 +30,15 @@ export function clearLoggingRuntime(): void {
   installed = null;
 }
 
+/** For who takes its place for a while, and puts it back with `restoreLoggingRuntime`. */
+export function currentLoggingRuntime(): LoggingRuntime | null {
+  return installed;
+}
+
+export function restoreLoggingRuntime(runtime: LoggingRuntime | null): void {
+  installed = runtime;
+}
+
 export function logError(message: string, fields?: LogFields): void {
   write('logError', 'ERROR', message, fields);
 }

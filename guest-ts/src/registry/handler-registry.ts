@@ -18,8 +18,12 @@ let shared: HandlerRegistry | null = null;
 export class HandlerRegistry implements HandlerRegistryInterface {
   #initialized = false;
 
-  /** The registry a component dispatches from. */
-  static instance(): HandlerRegistry {
+  /**
+   * The registry a component dispatches from.
+   *
+   * @param _skipAutoBootstrap of no effect: the handlers were found when the component was built
+   */
+  static instance(_skipAutoBootstrap?: boolean): HandlerRegistry {
     shared ??= new HandlerRegistry();
     return shared;
   }

@@ -1,0 +1,84 @@
+/**
+ * Globals that the engine lacks or has in part, and how a bundle's use of them is found: esbuild, which tells a global
+ * from a variable of the same name and leaves out code that nobody calls, is asked to write another name for each, and
+ * what is left in the bundle is used. Methods are found by the calls in what was bundled. A lookup by a computed name
+ * is not seen.
+ */
+
+import ts from 'typescript';
+
+/** Global to the module of the SDK's `platform/globals/` that installs it. */
+const GLOBALS: Readonly<Record<string, string>> = {
+  Buffer: 'buffer',
+  Intl: 'intl',
+  clearImmediate: 'timers',
+  fetch: 'fetch',
+  global: 'global',
+  process: 'process',
+  setImmediate: 'timers',
+};
+
+/** Names of the global object, through which globals are reached too. */
+const OBJECTS = ['globalThis', 'global', 'self'];
+
+const marker = (name: string) => `__tasker_global_${name}__`;
+
+/** For esbuild's `define`: other names for the globals of modules that are not installed. */
+export function markers(installed: readonly string[]): Record<string, string> {
+  const names = Object.keys(GLOBALS).filter((name) => !installed.includes(GLOBALS[name] as string));
+  const mode = names.includes('process') ? `${marker('process')}.env.NODE_ENV` : 'process.env.NODE_ENV';
+  const found = Object.fromEntries(
+    names.flatMap((name) =>
+      [name, ...OBJECTS.filter((object) => object !== name).map((object) => `${object}.${name}`)].map((use) => [
+        use,
+        marker(name),
+      ]),
+    ),
+  );
+  // As everything in the environment, and not as esbuild would have it.
+  return { ...found, 'process.env.NODE_ENV': mode };
+}
+
+/** Methods that the engine lacks or has in part: the modules that install them. */
+const METHODS: Readonly<Record<string, string>> = {
+  localeCompare: 'locale-compare',
+  normalize: 'normalize',
+  toLocaleDateString: 'intl',
+  toLocaleString: 'intl',
+  toLocaleTimeString: 'intl',
+};
+
+/** The modules whose globals and methods the code uses, but for those that are installed. */
+export function missingGlobals(code: string, installed: readonly string[]): string[] {
+  const used = Object.keys(GLOBALS).filter((name) => code.includes(marker(name)));
+  const missing = new Set(used.map((name) => GLOBALS[name] as string));
+  const sought = Object.keys(METHODS).filter((name) => !installed.includes(METHODS[name] as string));
+  for (const name of calledMethods(code, sought)) {
+    missing.add(METHODS[name] as string);
+  }
+  return [...missing];
+}
+
+function calledMethods(code: string, names: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const possible = names.filter((name) => code.includes(name));
+  if (possible.length === 0) {
+    return found;
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
+      const name = node.expression.name.text;
+      if (possible.includes(name) && (name !== 'normalize' || isOfText(node))) {
+        found.add(name);
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('bundle.js', code, ts.ScriptTarget.ES2022, false, ts.ScriptKind.JS));
+  return found;
+}
+
+/** Paths are normalised too: by a path. Text is by a form, or by nothing. */
+function isOfText({ arguments: [form, ...rest] }: ts.CallExpression): boolean {
+  return rest.length === 0 && (form === undefined || (ts.isStringLiteralLike(form) && /^NFK?[CD]$/.test(form.text)));
+}

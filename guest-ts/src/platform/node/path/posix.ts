@@ -1,0 +1,4 @@
+/** `node:path/posix`. */
+
+export * from '../path.js';
+export { default } from '../path.js';

@@ -1,0 +1,7 @@
+/** `node:string_decoder`. */
+
+import decoder from 'string_decoder/lib/string_decoder.js';
+
+export const { StringDecoder } = decoder;
+
+export default { StringDecoder };

@@ -51,7 +51,7 @@ export const Files = defineHandler('platform.files', {}, async () => {
     written: fs.readFileSync(file, 'utf8'),
     size,
     recent: mtimeMs > Date.UTC(2020, 0),
-    chunks: [sizes.length, sizes.reduce((sum, each) => sum + each, 0)],
+    chunks: [sizes.length > 1, sizes.reduce((sum, each) => sum + each, 0)],
     slice,
     streamed: fs.readFileSync('/out/streamed.txt', 'utf8'),
     listed: (listed as string[]).sort(),

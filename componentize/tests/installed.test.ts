@@ -5,7 +5,16 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -43,6 +52,8 @@ it(
   async () => {
     const root = realpathSync(mkdtempSync(join(tmpdir(), 'tasker-installed-')));
     onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+    // PostgreSQL does not run as root: the user it runs as then has to get in.
+    chmodSync(root, 0o755);
     const inRoot = (name: string) => {
       mkdirSync(join(root, name));
       return join(root, name);

@@ -3,6 +3,7 @@
 
 pub mod by_hand;
 mod components;
+pub mod trial;
 
 pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components};
 
@@ -361,7 +362,6 @@ fn http_settings(config: &Config) -> HttpSettings {
 
 fn dispatch_settings(config: &Config) -> dispatch::Settings {
     let channels = &config.worker.mpsc_channels.handler_dispatch;
-    let backoff = &config.common.backoff;
     dispatch::Settings {
         worker_id: config.worker.worker_id.clone(),
         max_concurrent: channels.max_concurrent_handlers as usize,
@@ -376,11 +376,7 @@ fn dispatch_settings(config: &Config) -> dispatch::Settings {
         environment: config.common.execution.environment.clone(),
         max_lapses: config.orchestration.max_lapses.try_into().unwrap_or(i32::MAX),
         growth: growth_limits(config),
-        backoff: BackoffDefaults {
-            base: BACKOFF_BASE,
-            cap: backoff.max_backoff,
-            jitter: if backoff.jitter_enabled { backoff.jitter_max_percentage } else { 0.0 },
-        },
+        backoff: backoff_defaults(config),
         staleness: staleness(config),
         retention: dispatch::Retention {
             finished_tasks: config.orchestration.retention.finished_tasks,
@@ -389,6 +385,15 @@ fn dispatch_settings(config: &Config) -> dispatch::Settings {
             interval: config.orchestration.retention.interval,
             batch: config.orchestration.retention.batch_size,
         },
+    }
+}
+
+fn backoff_defaults(config: &Config) -> BackoffDefaults {
+    let backoff = &config.common.backoff;
+    BackoffDefaults {
+        base: BACKOFF_BASE,
+        cap: backoff.max_backoff,
+        jitter: if backoff.jitter_enabled { backoff.jitter_max_percentage } else { 0.0 },
     }
 }
 

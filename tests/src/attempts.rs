@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{
-    AttemptReport, CheckpointSink, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox, SandboxSettings,
-    StepContext,
+    AttemptReport, CheckpointSink, ComponentInfo, HandlerRef, HttpSettings, Invocation, Limits, Prepared, Sandbox,
+    SandboxSettings, StepContext,
 };
 use tokio::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{package, workspace};
@@ -31,8 +30,17 @@ impl Guest {
     /// If it has not been built, or does not fit this host.
     pub async fn prepare(name: &str, granted: Granted) -> Self {
         let sandbox = sandbox().await.clone();
-        let prepared = sandbox.prepare(&built(name), granted).await.expect("the package fits this host");
+        let prepared = sandbox.prepare(&built_package(name), granted).await.expect("the package fits this host");
         Self { sandbox, prepared }
+    }
+
+    /// What the package says of itself.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    pub async fn describe(&self) -> ComponentInfo {
+        self.sandbox.describe(&self.prepared).await.expect("the package describes itself")
     }
 
     /// Runs the handler with `input` as the task's context. Progress is taken and forgotten.
@@ -42,7 +50,16 @@ impl Guest {
     /// If the host could not make the attempt.
     pub async fn run(&self, callable: &str, input: Value, limits: Limits) -> AttemptReport {
         let checkpoints = Some(CheckpointSink::new(async |_progress| Ok(())));
-        let invocation = Invocation { checkpoints, ..invocation(callable, event(input), limits) };
+        let context = StepContext {
+            task_uuid: Uuid::now_v7(),
+            step_uuid: Uuid::now_v7(),
+            correlation_id: Uuid::now_v7(),
+            handler: HandlerRef { callable: callable.to_owned(), method: None, resolver: None },
+            attempts: 0,
+            max_attempts: 3,
+            event: event(input),
+        };
+        let invocation = Invocation { checkpoints, ..Invocation::new(context, limits) };
         self.sandbox.invoke(&self.prepared, invocation).await.expect("the host makes the attempt")
     }
 }
@@ -63,36 +80,20 @@ async fn sandbox() -> &'static Sandbox {
         .await
 }
 
-fn built(name: &str) -> Package {
+/// The one package that was built in this folder, see [`package`].
+///
+/// # Panics
+///
+/// If it has not been built.
+pub fn built_package(name: &str) -> Package {
     let dist: PathBuf = package(name).join("dist");
     let mut packages = scan(std::slice::from_ref(&dist)).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(packages.len(), 1, "{} holds one component", dist.display());
     packages.remove(0)
 }
 
-/// A call of a handler, with nothing but these limits.
-pub fn invocation(callable: &str, event: String, limits: Limits) -> Invocation {
-    let context = StepContext {
-        task_uuid: Uuid::now_v7(),
-        step_uuid: Uuid::now_v7(),
-        correlation_id: Uuid::now_v7(),
-        handler: HandlerRef { callable: callable.to_owned(), method: None, resolver: None },
-        attempts: 0,
-        max_attempts: 3,
-        event,
-    };
-    Invocation {
-        context,
-        limits,
-        cancellation: CancellationToken::new(),
-        checkpoints: None,
-        client: None,
-        events: None,
-    }
-}
-
 /// An event as the host composes it, of a task with this context.
-pub fn event(context: Value) -> String {
+fn event(context: Value) -> String {
     let uuid = "0193a5e0-0000-7000-8000-000000000001";
     json!({
         "eventId": uuid, "taskUuid": uuid, "stepUuid": uuid, "correlationId": uuid,

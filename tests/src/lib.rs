@@ -12,7 +12,7 @@ mod server;
 mod steps;
 mod tasks;
 
-pub use attempts::{Guest, event, invocation};
+pub use attempts::{Guest, built_package};
 pub use database::TestDatabase;
 pub use neighbours::Street;
 pub use plain_server::PlainServer;

@@ -1,6 +1,8 @@
 //! The command line as scripts use it: exit codes, JSON, and messages that say what to do.
 
-use serde_json::Value;
+#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
+
+use serde_json::{Value, json};
 use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, run_cli};
 
 #[tokio::test]
@@ -118,6 +120,70 @@ async fn handlers_are_listed_and_inspected_without_a_database() {
     let (code, _, err) =
         run_cli(None, &["handler", "inspect", "Linear", "-n", "linear_workflow", "--components", dist]).await;
     assert!(code == 1 && err.contains("Linear"), "{err}");
+}
+
+#[tokio::test]
+async fn a_handler_is_called_in_the_sandbox_without_a_database_and_its_outcome_log_and_usage_are_shown() {
+    let dist = tasker_wasm_tests::package("linear").join("dist");
+    let input = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&input, r#"{"even_number": 6}"#).unwrap();
+    let (dist, input) = (dist.to_str().unwrap(), input.path().to_str().unwrap());
+    let invoke = ["handler", "invoke", dist, "LinearWorkflow.StepHandlers.LinearStep1Handler"];
+
+    let (code, out, log) = run_cli(None, &[&invoke[..], &["--input", input, "--json"]].concat()).await;
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{log}"));
+    assert_eq!((code, &report["outcome"], &report["result"]), (0, &json!("completed"), &json!({"result": 36})));
+    assert!(report["usage"]["fuel"].as_u64().unwrap() > 100_000, "{report}");
+    assert!(log.contains("Starting the sequence"), "{log}");
+
+    let (code, out, _) = run_cli(None, &[&invoke[..], &["--input", "{}"]].concat()).await;
+    assert_eq!(code, 1);
+    assert!(out.starts_with("failed: it would not be tried again\n") && out.contains("an even_number"), "{out}");
+
+    let (code, out, _) = run_cli(None, &[&invoke[..], &["-i", input, "--limits", r#"{"fuel": 1000}"#]].concat()).await;
+    assert!(code == 1 && out.starts_with("error:") && out.contains("fuel_exhausted"), "{out}");
+}
+
+#[tokio::test]
+async fn a_handler_that_is_called_by_itself_goes_on_from_each_checkpoint_it_yields() {
+    let dist = tasker_wasm_tests::package("checkpointed-batch").join("dist");
+    let inputs = r#"{"cursor": {"batch_id": "001", "start_cursor": 0, "end_cursor": 5, "batch_size": 5}}"#;
+    let invoke = [
+        "handler",
+        "invoke",
+        dist.to_str().unwrap(),
+        "CheckpointedBatch.StepHandlers.BillCustomersHandler",
+        "--step-inputs",
+        inputs,
+        "--json",
+    ];
+
+    let (code, out, log) = run_cli(None, &invoke).await;
+
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{log}"));
+    assert_eq!((code, &report["outcome"]), (0, &json!("completed")), "{report}");
+    let cursors: Vec<_> = report["checkpoints"].as_array().unwrap().iter().map(|at| &at["cursor"]).collect();
+    assert_eq!(cursors, [2, 4]);
+    assert_eq!(report["result"]["billed"], json!([0, 1, 2, 3, 4]));
+}
+
+#[tokio::test]
+async fn what_keeps_a_handler_from_being_called_is_said() {
+    let linear = tasker_wasm_tests::package("linear").join("dist");
+    let asking = tasker_wasm_tests::package("guests/client").join("dist");
+    let (linear, asking) = (linear.to_str().unwrap(), asking.to_str().unwrap());
+    let callable = "LinearWorkflow.StepHandlers.LinearStep1Handler";
+    for (arguments, expected) in [
+        (&[linear, "No.Such"][..], "no component on the path serves \"No.Such\""),
+        (&[linear, callable, "--input", "[1]"], "the input in --input is no JSON object: [1]"),
+        (&[linear, callable, "--input", "input.json"], "the input in --input is not JSON, and no file has that name"),
+        (&[linear, callable, "--limits", r#"{"feul": 1}"#], "there is no limit \"feul\"; did you mean `fuel`?"),
+        (&["no/such.wasm", callable], "no/such.wasm does not exist"),
+        (&[asking, "client.any"], "client = true"),
+    ] {
+        let (code, _, err) = run_cli(None, &[&["handler", "invoke"][..], arguments].concat()).await;
+        assert!(code != 0 && err.contains(expected), "{arguments:?}: {err}");
+    }
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ impl Shop {
 
     /// Writes one build; another `number` is another component with the same behaviour.
     fn build(&self, number: u8, asks: &Value) {
-        let floor = std::fs::read_to_string(workspace().join("tests/guests/floor.wat")).unwrap();
+        let floor = std::fs::read_to_string(workspace().join("host/src/doctor/floor.wat")).unwrap();
         let (before, rest) = floor.split_once(";; begin handle").unwrap();
         let (_, after) = rest.split_once(";; end handle").unwrap();
         let spin = r#"(func $handle (export "handle") (param $context i32) (result i32) (loop $again (br $again)) unreachable)"#;

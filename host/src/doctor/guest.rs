@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 /// The smallest handler component: takes any step context and succeeds with `{}`.
-pub(crate) const FLOOR: &str = include_str!("../../../tests/guests/floor.wat");
+pub(crate) const FLOOR: &str = include_str!("floor.wat");
 
 /// The floor guest with other text in place of its function `handle`.
 pub(crate) fn guest(handle: &str) -> String {

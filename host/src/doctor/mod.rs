@@ -13,7 +13,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::registry::{Package, RegistryError};
@@ -197,14 +196,7 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 1,
         event: "{}".into(),
     };
-    Invocation {
-        context,
-        limits,
-        cancellation: CancellationToken::new(),
-        checkpoints: None,
-        client: None,
-        events: None,
-    }
+    Invocation::new(context, limits)
 }
 
 #[cfg(test)]

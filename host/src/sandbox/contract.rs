@@ -58,6 +58,14 @@ pub struct Invocation {
     pub events: Option<DirectEventHandle>,
 }
 
+impl Invocation {
+    /// One that has nobody to store its progress, to orchestrate or to publish for it, and that nobody asks to stop.
+    pub fn new(context: StepContext, limits: Limits) -> Self {
+        let cancellation = CancellationToken::new();
+        Self { context, limits, cancellation, checkpoints: None, client: None, events: None }
+    }
+}
+
 /// An attempt that ran, however it ended.
 #[derive(Debug)]
 pub struct AttemptReport {

@@ -11,7 +11,7 @@ use crate::edit::edited;
 use crate::results::{Bench, invocation};
 use crate::target;
 
-const FLOOR: &str = include_str!("../../../tests/guests/floor.wat");
+const FLOOR: &str = include_str!("../../src/doctor/floor.wat");
 
 #[test]
 fn components() {

@@ -13,13 +13,12 @@ use tasker_wasm_host::sandbox::{
     HandlerRef, HttpSettings, Invocation, Limits, Sandbox, SandboxSettings, StepContext, StepOutcome, unstorable,
 };
 use tasker_wasm_host::template;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::edit::edited;
 use crate::target;
 
-const FLOOR: &str = include_str!("../../../tests/guests/floor.wat");
+const FLOOR: &str = include_str!("../../src/doctor/floor.wat");
 
 /// Where the guest puts the outcome.
 const IMAGE: u32 = 40_960;
@@ -72,14 +71,7 @@ pub(crate) fn invocation(event: String, limits: Limits) -> Invocation {
         max_attempts: 3,
         event,
     };
-    Invocation {
-        context,
-        limits,
-        cancellation: CancellationToken::new(),
-        checkpoints: None,
-        client: None,
-        events: None,
-    }
+    Invocation::new(context, limits)
 }
 
 /// A valid outcome as it lies in memory.

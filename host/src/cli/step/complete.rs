@@ -15,7 +15,7 @@ use crate::store::Store;
 pub(in crate::cli) struct CompleteArgs {
     #[command(flatten)]
     step: Named,
-    /// The result: JSON, @FILE, or - for standard input
+    /// The result: JSON, a file with it, or - for standard input
     #[arg(long, value_name = "JSON")]
     result: String,
     /// What there is to say of it, a JSON object

@@ -25,7 +25,7 @@ pub(in crate::cli) struct CreateArgs {
     /// Register this template file and create the task from it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "version"])]
     template: Option<PathBuf>,
-    /// Input of the task: a JSON object, @FILE, or - for standard input
+    /// Input of the task: a JSON object, a file with one, or - for standard input
     #[arg(long, short, default_value = "{}", value_name = "JSON")]
     context: String,
     /// Why the task is created

@@ -10,25 +10,11 @@ mod raw;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
 
-/// A guest that succeeds with `{}`.
-pub(crate) const FLOOR: &str = include_str!("../../../../tests/guests/floor.wat");
-
-/// The floor guest with another body of its `handle` function.
-fn guest(handle: &str) -> String {
-    let (before, rest) = FLOOR.split_once(";; begin handle").unwrap();
-    let (_, after) = rest.split_once(";; end handle").unwrap();
-    format!("{before}{handle}{after}")
-}
-
-/// A guest whose `handle` has this body.
-fn handling(body: &str) -> String {
-    guest(&format!(r#"(func $handle (export "handle") (param $context i32) (result i32) {body})"#))
-}
+pub(crate) use crate::doctor::guest::{FLOOR, guest, handling};
 
 /// A guest that succeeds with this text as its result.
 fn returning(result: &str) -> String {
@@ -113,14 +99,7 @@ fn invocation(limits: Limits) -> Invocation {
         max_attempts: 3,
         event: "{}".into(),
     };
-    Invocation {
-        context,
-        limits,
-        cancellation: CancellationToken::new(),
-        checkpoints: None,
-        client: None,
-        events: None,
-    }
+    Invocation::new(context, limits)
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub struct Cost {
 pub async fn floor(sandbox: &Sandbox) -> anyhow::Result<Arc<Prepared>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("floor.wasm");
-    std::fs::write(&file, wat::parse_file(workspace().join("tests/guests/floor.wat"))?)?;
+    std::fs::write(&file, wat::parse_file(workspace().join("host/src/doctor/floor.wat"))?)?;
     Ok(sandbox.prepare(&Package::load(&file)?, Granted::default()).await?)
 }
 
@@ -49,14 +49,7 @@ pub async fn measure(sandbox: &Sandbox, typescript: &Arc<Prepared>, floor: &Arc<
 }
 
 async fn call(sandbox: &Sandbox, component: &Arc<Prepared>, context: StepContext) -> anyhow::Result<(Duration, u64)> {
-    let invocation = Invocation {
-        context,
-        limits: Limits::default(),
-        cancellation: Default::default(),
-        checkpoints: None,
-        client: None,
-        events: None,
-    };
+    let invocation = Invocation::new(context, Limits::default());
     let start = Instant::now();
     let report = sandbox.invoke(component, invocation).await?;
     let took = start.elapsed();

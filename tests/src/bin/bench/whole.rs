@@ -178,14 +178,7 @@ impl Parts<'_> {
             let step = claimed.first().context("a step is ready")?;
             let definition = self.definition.step(&step.name).context("the template has the step")?;
             let context = event::context(step, definition, &event::definition(definition)?)?;
-            let invocation = Invocation {
-                context,
-                limits: Limits::default(),
-                cancellation: Default::default(),
-                checkpoints: None,
-                client: None,
-                events: None,
-            };
+            let invocation = Invocation::new(context, Limits::default());
             let start = Instant::now();
             let report = self.sandbox.invoke(self.linear, invocation).await?;
             into.call.push(start.elapsed());

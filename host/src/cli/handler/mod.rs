@@ -1,4 +1,7 @@
-//! `handler`: what the components on the component path carry, and what they may have. Needs no database.
+//! `handler`: what the components on the component path carry, what they may have, and what they do when they are called.
+//! Needs no database.
+
+mod invoke;
 
 use std::path::PathBuf;
 
@@ -6,8 +9,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, output};
-use crate::config::Worker;
 use crate::config::limits::Limit;
+use crate::config::{Config, Worker};
 use crate::grants::ShownGrants;
 use crate::host::{self, Loaded};
 use crate::registry::{Handler, HandlerTable, Package};
@@ -19,6 +22,8 @@ pub(super) enum HandlerCommand {
     List(Path),
     /// Show one handler, its limits and grants, and the component it comes from
     Inspect(InspectArgs),
+    /// Call a handler in the sandbox and show its outcome, its log and what it used
+    Invoke(invoke::InvokeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -110,16 +115,24 @@ impl<'a> From<&'a Handler> for Shown<'a> {
 impl HandlerCommand {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         match self {
-            Self::List(path) => list(global, &load(global, path).await?.0),
+            Self::List(path) => list(global, &load(global, path).await?.loaded),
             Self::Inspect(args) => {
-                let (loaded, worker) = load(global, args.path).await?;
-                inspect(global, &loaded, &worker, &args.callable, args.namespace.as_deref())
+                let found = load(global, args.path).await?;
+                inspect(global, &found, &args.callable, args.namespace.as_deref())
             }
+            Self::Invoke(args) => args.execute(global).await,
         }
     }
 }
 
-async fn load(global: &Global, path: Path) -> Result<(Loaded, Worker), Failure> {
+/// Components, and what they run in.
+struct Found {
+    loaded: Loaded,
+    config: Config,
+    sandbox: Sandbox,
+}
+
+async fn load(global: &Global, path: Path) -> Result<Found, Failure> {
     let mut config = global.config()?;
     if !path.components.is_empty() {
         config.worker.component_path = path.components;
@@ -127,7 +140,7 @@ async fn load(global: &Global, path: Path) -> Result<(Loaded, Worker), Failure> 
     let sandbox = Sandbox::new(&host::sandbox_settings(&config)).map_err(Failure::cannot_start)?;
     let loaded = host::load_components(&sandbox, &config.worker).await.map_err(Failure::cannot_start)?;
     loaded.report(&[]);
-    Ok((loaded, config.worker))
+    Ok(Found { loaded, config, sandbox })
 }
 
 /// Ends with 1 when a component could not be loaded: the list is not whole then.
@@ -149,16 +162,10 @@ fn list(global: &Global, loaded: &Loaded) -> Result<Exit, Failure> {
     Ok(if loaded.left_out.is_empty() { Exit::Done } else { Exit::NotWell })
 }
 
-fn inspect(
-    global: &Global,
-    loaded: &Loaded,
-    worker: &Worker,
-    callable: &str,
-    namespace: Option<&str>,
-) -> Result<Exit, Failure> {
-    let table = loaded.components.table();
-    let found = matching(table, callable, namespace)?;
-    let found: Vec<_> = found.into_iter().map(|handler| Inspected::of(handler, worker)).collect();
+fn inspect(global: &Global, found: &Found, callable: &str, namespace: Option<&str>) -> Result<Exit, Failure> {
+    let table = found.loaded.components.table();
+    let matching = matching(table, callable, namespace)?;
+    let found: Vec<_> = matching.into_iter().map(|handler| Inspected::of(handler, &found.config.worker)).collect();
     if global.json {
         output::json(&found)?;
         return Ok(Exit::Done);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, result, wait_for};
+use tasker_wasm_host::store::StepView;
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, error, result, step, wait_for};
+use uuid::Uuid;
 
 use super::plain::refused;
 
@@ -16,13 +18,7 @@ async fn every_misbehaviour_fails_its_own_step_with_its_own_error_and_the_host_g
     let task = create_tasks(&database.store, "hostile", "every_misbehaviour", r#"{"lines": 2000}"#, 1).await[0];
     wait_for(&database.store, task, &["blocked_by_failures"]).await;
 
-    let steps = loop {
-        let steps = database.store.steps(task).await.unwrap();
-        if steps.iter().all(|step| ["complete", "error"].contains(&step.current_state.as_str())) {
-            break steps;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    };
+    let steps = at_rest(&database, task).await;
     let ended: BTreeMap<&str, String> = steps
         .iter()
         .map(|step| {
@@ -72,6 +68,72 @@ async fn every_misbehaviour_fails_its_own_step_with_its_own_error_and_the_host_g
     let shout = steps.iter().find(|step| step.name == "shout").unwrap();
     let result: Value = serde_json::from_str(shout.results.as_ref().unwrap().result.get()).unwrap();
     assert_eq!(result, json!({"input": r#"{"STILL":"HERE"}"#}));
+    database.drop().await;
+}
+
+/// The steps of the task, once each is complete or failed.
+async fn at_rest(database: &TestDatabase, task: Uuid) -> Vec<StepView> {
+    loop {
+        let steps = database.store.steps(task).await.unwrap();
+        if steps.iter().all(|step| ["complete", "error"].contains(&step.current_state.as_str())) {
+            return steps;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_stored_as_the_contract_words_it() {
+    let database = TestDatabase::create().await;
+    let _host = HostProcess::start(&database, Settings { packages: &["hostile", "probe"], config: "" }).await;
+    let tasks = [
+        create_tasks(&database.store, "hostile", "every_misbehaviour", r#"{"lines": 1}"#, 1).await[0],
+        create_tasks(&database.store, "probe", "fails", "{}", 1).await[0],
+    ];
+    let mut steps = Vec::new();
+    for task in tasks {
+        wait_for(&database.store, task, &["blocked_by_failures"]).await;
+        steps.extend(at_rest(&database, task).await);
+    }
+    // How it ended, its type, whether it may be tried again, and its message.
+    for (name, status, error_type, retryable, message) in [
+        ("refuse", "failed", "permanent_error", false, "no"),
+        ("throw_error", "failed", "ReactorError", true, "boom"),
+        ("throw_permanent", "failed", "PermanentError", false, "no use trying again"),
+        ("throw_string", "failed", "String", true, "just a string"),
+        ("return_nonsense", "failed", "invalid_result", false, "returned a number, not a StepHandlerResult"),
+        ("return_bigint", "failed", "SERIALIZATION_ERROR", false, "BigInt"),
+        ("no_such_handler", "error", "handler_not_found", false, "hostile.no_such_handler"),
+        ("no_such_method", "error", "method_not_found", false, "whisper"),
+        ("throw_in_constructor", "error", "handler_init_failed", false, "could not be constructed"),
+        ("sleep_forever", "error", "timeout", true, "within 1 s"),
+        ("spin", "error", "fuel_exhausted", false, "300000000 units of fuel"),
+        ("allocate", "error", "memory_limit_exceeded", false, "128 MiB"),
+    ] {
+        let step = step(&steps, name);
+        let results = step.results.as_ref().unwrap();
+        let error = error(step);
+        assert_eq!((results.success, results.status), (false, status), "{name}");
+        assert_eq!(results.result.get(), "{}", "{name}");
+        assert_eq!(
+            (&error["error_type"], &error["retryable"]),
+            (&json!(error_type), &json!(retryable)),
+            "{name}: {error}"
+        );
+        assert_eq!(
+            (results.metadata.error_type.as_deref(), results.metadata.retryable),
+            (Some(error_type), retryable),
+            "{name}"
+        );
+        assert!(error["message"].as_str().unwrap().contains(message), "{name}: {error}");
+    }
+    let told = |name| serde_json::from_str::<Value>(step(&steps, name).results.as_ref().unwrap().metadata.custom.get());
+    assert_eq!(told("refuse").unwrap(), json!({"asked": true}));
+    assert_eq!(error(step(&steps, "refuse"))["error_code"], "E_NO");
+    assert_eq!(told("throw_permanent").unwrap(), json!({"account": "A-1"}));
+    assert!(told("return_bigint").unwrap()["custom"]["ffi_serialization_error"].as_str().unwrap().contains("BigInt"));
+    let backtrace = &error(step(&steps, "throw_error"))["backtrace"];
+    assert!(backtrace[0].as_str().unwrap().contains("throwing.ts"), "{backtrace}");
     database.drop().await;
 }
 

@@ -22,7 +22,7 @@ pub struct StepExecutionResult {
     pub result: Box<RawValue>,
     /// What is known of the execution.
     pub metadata: ResultMetadata,
-    /// `completed` or `failed`.
+    /// `completed`, `failed` by the handler's verdict, or `error` where the handler came to none.
     pub status: &'static str,
     /// The failure, a JSON object.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ impl StepExecutionResult {
                 error_code: head.error_code,
                 error_type: attempt.error_type.clone(),
             },
-            status: status(error.is_none()),
+            status: status(error.is_none(), Some(&attempt.outcome)),
             error,
         }
     }
@@ -127,14 +127,18 @@ impl StepExecutionResult {
                 error_code: head.error_code,
                 error_type: attempt.and_then(|attempt| attempt.error_type.clone()),
             },
-            status: status(success),
+            status: status(success, attempt.map(|attempt| attempt.outcome.as_str())),
             error,
         }))
     }
 }
 
-fn status(success: bool) -> &'static str {
-    if success { "completed" } else { "failed" }
+fn status(success: bool, outcome: Option<&str>) -> &'static str {
+    match (success, outcome) {
+        (true, _) => "completed",
+        (false, Some("error")) => "error",
+        (false, _) => "failed",
+    }
 }
 
 fn empty_object() -> Box<RawValue> {

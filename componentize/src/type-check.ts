@@ -10,6 +10,7 @@ import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
 import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
+import { hostWithKeptDeclarations } from './kept-declarations.js';
 import { LOGGERS, SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
 
@@ -41,16 +42,18 @@ export function typeCheck(
   environment: boolean,
   toolchain: Toolchain,
 ): TypeCheck {
-  const { options, configurations } = compilerOptions(directory);
+  const { options: own, configurations } = compilerOptions(directory);
+  const options = { ...own, ...forcedOptions(directory, toolchain) };
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
       ...DECLARED.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
       nodeTypes(directory),
     ],
-    options: { ...options, ...forcedOptions(directory, toolchain) },
+    options,
+    host: hostWithKeptDeclarations(options),
   });
-  const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
+  const sources = program.getSourceFiles().filter((file) => isOwn(file, directory));
   return {
     files: [
       ...configurations,
@@ -59,8 +62,8 @@ export function typeCheck(
         .filter((file) => !program.isSourceFileDefaultLibrary(file))
         .map((file) => file.fileName),
     ],
-    warnings: environment ? [] : own.flatMap((file) => emptyEnvironment(file, directory)),
-    error: firstError(program, own, directory),
+    warnings: environment ? [] : sources.flatMap((file) => emptyEnvironment(file, directory)),
+    error: firstError(program, sources, directory),
   };
 }
 

@@ -5,7 +5,6 @@
  */
 
 import { type ModuleTable, setModuleTable } from '../registry/class-lookup.js';
-import { ExplicitMappingResolver } from '../registry/explicit-mapping.js';
 import { HandlerRegistry } from '../registry/handler-registry.js';
 import { ResolverChain } from '../registry/resolver-chain.js';
 import { VERSION } from '../version.js';
@@ -37,7 +36,7 @@ export function snapshotComponent(modules: PackageModules): WitHandlers {
   const chain = load(modules);
   // Describing constructs the handlers, and a constructor need not be as pure as a module: not before the call.
   return component(
-    () => describeHandlers(explicitOf(chain)),
+    () => describeHandlers(chain.explicit),
     () => chain,
   );
 }
@@ -86,14 +85,6 @@ function component(
 function load(modules: PackageModules): ResolverChain {
   setModuleTable(modules.table);
   const chain = ResolverChain.shared();
-  registerHandlers(modules.discover, explicitOf(chain), HandlerRegistry.instance());
+  registerHandlers(modules.discover, chain.explicit, HandlerRegistry.instance());
   return chain;
-}
-
-function explicitOf(chain: ResolverChain): ExplicitMappingResolver {
-  const resolver = chain.getResolver('explicit_mapping');
-  if (resolver instanceof ExplicitMappingResolver) {
-    return resolver;
-  }
-  throw new Error("A resolver of another kind took the name 'explicit_mapping': give it its own name");
 }

@@ -1,7 +1,6 @@
 import type { StepHandler, StepHandlerClass } from '../handler/step-handler.js';
 import type { BaseResolver } from './base-resolver.js';
-import { construct, isHandlerClass } from './construct.js';
-import { HandlerInitError } from './errors.js';
+import { construct, isHandlerClass, orNone } from './construct.js';
 import type { HandlerDefinition } from './handler-definition.js';
 
 /** Exports of the modules a component carries, by the path a template names them with. */
@@ -27,15 +26,7 @@ export class ClassLookupResolver implements BaseResolver {
   }
 
   async resolve(definition: HandlerDefinition): Promise<StepHandler | null> {
-    try {
-      return this.resolveSync(definition);
-    } catch (error) {
-      if (!(error instanceof HandlerInitError)) {
-        throw error;
-      }
-      console.error(`[ClassLookupResolver] ${error.message}:`, error.cause);
-      return null;
-    }
+    return orNone('ClassLookupResolver', () => this.resolveSync(definition));
   }
 
   resolveSync(definition: HandlerDefinition): StepHandler | null {

@@ -48,6 +48,15 @@ export class ResolverChain {
     return this.#byName.get(name);
   }
 
+  /** The resolver that handlers are registered with. */
+  get explicit(): ExplicitMappingResolver {
+    const resolver = this.#byName.get('explicit_mapping');
+    if (resolver instanceof ExplicitMappingResolver) {
+      return resolver;
+    }
+    throw new Error("A resolver of another kind took the name 'explicit_mapping': give it its own name");
+  }
+
   listResolvers(): Array<[string, number]> {
     return this.#resolvers.map((resolver) => [resolver.name, resolver.priority]);
   }
@@ -75,22 +84,7 @@ export class ResolverChain {
     definition: HandlerDefinition,
     config?: ResolverConfig,
   ): ExecutableHandler | null | Promise<ExecutableHandler | null> {
-    const candidates = this.#candidates(definition);
-    // Indexed: this runs in every step, and iterators are slow in an interpreter.
-    for (let index = 0; index < candidates.length; index += 1) {
-      const resolver = candidates[index] as BaseResolver;
-      if (!resolver.canResolve(definition, config)) {
-        continue;
-      }
-      if (resolver.resolveSync === undefined) {
-        return this.#locateAmong(candidates.slice(index), definition, config);
-      }
-      const handler = resolver.resolveSync(definition, config);
-      if (handler !== null) {
-        return handler;
-      }
-    }
-    return null;
+    return this.#locateAmong(this.#candidates(definition), 0, definition, config);
   }
 
   /** Upstream's rule: a handler without the method is returned as it is, with a warning. */
@@ -110,17 +104,26 @@ export class ResolverChain {
     return new MethodDispatchWrapper(handler, method);
   }
 
-  async #locateAmong(
+  #locateAmong(
     candidates: BaseResolver[],
+    first: number,
     definition: HandlerDefinition,
     config?: ResolverConfig,
-  ): Promise<ExecutableHandler | null> {
-    for (const resolver of candidates) {
-      if (resolver.canResolve(definition, config)) {
-        const handler = resolver.resolveSync?.(definition, config) ?? (await resolver.resolve(definition, config));
-        if (handler !== null) {
-          return handler;
-        }
+  ): ExecutableHandler | null | Promise<ExecutableHandler | null> {
+    // Indexed: this runs in every step, and iterators are slow in an interpreter.
+    for (let index = first; index < candidates.length; index += 1) {
+      const resolver = candidates[index] as BaseResolver;
+      if (!resolver.canResolve(definition, config)) {
+        continue;
+      }
+      if (resolver.resolveSync === undefined) {
+        return Promise.resolve(resolver.resolve(definition, config)).then(
+          (handler) => handler ?? this.#locateAmong(candidates, index + 1, definition, config),
+        );
+      }
+      const handler = resolver.resolveSync(definition, config);
+      if (handler !== null) {
+        return handler;
       }
     }
     return null;

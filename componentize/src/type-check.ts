@@ -11,7 +11,8 @@ import ts from 'typescript';
 import { BuildError } from './build-error.js';
 import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
 import { hostWithKeptDeclarations } from './kept-declarations.js';
-import { LOGGERS, SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
+import { LOGGERS, SDK_IMPORT, SDK_NAMES, SUBPATHS } from './sdk-names.js';
+import type { Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
 
 const DECLARED = ['host-imports', 'wasi-imports'];
@@ -130,8 +131,9 @@ function compilerOptions(directory: string): { options: ts.CompilerOptions; conf
 
 /** Whatever a package's own configuration says, its SDK is this one, and nothing is written. */
 function forcedOptions(directory: string, toolchain: Toolchain): ts.CompilerOptions {
-  const declared = (file: string) => join(toolchain.sdk.root, 'dist', `${file}.d.ts`);
-  const index = declared('index');
+  const declared = (module: string) => [join(toolchain.sdk.root, 'dist', `${module}.d.ts`)];
+  const paths = (modules: ReadonlyArray<readonly [name: string, module: string]>) =>
+    Object.fromEntries(modules.map(([name, module]) => [name, declared(module)]));
   return {
     noEmit: true,
     allowJs: true,
@@ -143,22 +145,10 @@ function forcedOptions(directory: string, toolchain: Toolchain): ts.CompilerOpti
     sourceMap: false,
     inlineSources: false,
     paths: {
-      '@tasker-wasm/guest/pino': [declared('pino/index')],
-      '@tasker-wasm/guest/pino-pretty': [declared('pino/pretty')],
-      '@tasker-wasm/guest/testing': [declared('testing/index')],
-      ...Object.fromEntries(
-        SDK_NAMES.flatMap((name) => [
-          [name, [index]],
-          [`${name}/*`, [index]],
-        ]),
-      ),
+      ...paths(Object.entries(SUBPATHS)),
+      ...paths(SDK_NAMES.flatMap((name) => [name, `${name}/*`].map((each) => [each, 'index'] as const))),
       // A package that has installed one is written against its types.
-      ...Object.fromEntries(
-        LOGGERS.filter((name) => !isInstalled(name, directory)).map((name) => [
-          name,
-          [declared(name === 'pino' ? 'pino/index' : 'pino/pretty')],
-        ]),
-      ),
+      ...paths(Object.entries(LOGGERS).filter(([name]) => !isInstalled(name, directory))),
     },
   };
 }

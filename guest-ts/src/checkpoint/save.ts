@@ -1,6 +1,6 @@
 /** Progress stored while a call goes on. In a component the host stores it; elsewhere a test says what happens. */
 
-import { messageOf } from '../component/thrown.js';
+import { messageOf } from '../types/thrown.js';
 import { type Progress, progress } from './progress.js';
 
 /** Stores progress, or throws with the reason why not. */

@@ -7,19 +7,19 @@
 import { type ModuleTable, setModuleTable } from '../registry/class-lookup.js';
 import { HandlerRegistry } from '../registry/handler-registry.js';
 import { ResolverChain } from '../registry/resolver-chain.js';
+import { messageOf } from '../types/thrown.js';
 import { VERSION } from '../version.js';
 import { describeHandlers } from './describe.js';
 import { type ModuleExports, registerHandlers } from './discover.js';
 import { dispatch } from './dispatch.js';
 import { installHostCheckpoint } from './host-checkpoint.js';
 import { installHostLog, openHostLog } from './host-log.js';
-import { messageOf } from './thrown.js';
 import type { WitDispatchError, WitHandlerDescriptor, WitHandlers } from './wit.js';
 
 export { prewarm } from './prewarm.js';
-export { lazyPublishers, snapshotPublishers, type WitPublisherDescriptor } from './publishers.js';
-export { lazySubscribers, snapshotSubscribers, type WitSubscription } from './subscribers.js';
-export type { WitHandlerDescriptor } from './wit.js';
+export { lazyPublishers, snapshotPublishers } from './publishers.js';
+export { lazySubscribers, snapshotSubscribers } from './subscribers.js';
+export type { WitHandlerDescriptor, WitPublisherDescriptor, WitSubscription } from './wit.js';
 
 export interface PackageModules {
   /** Modules whose exports are searched for handlers. */

@@ -26,7 +26,14 @@ export type HandlerArgs = Record<string, unknown> & { context: StepContext };
  */
 export type HandlerFn = (args: HandlerArgs) => unknown;
 
+/** A step handler made of a function. */
+export function defineHandler(name: string, options: HandlerOptions, fn: HandlerFn): DefinedHandler {
+  return defineStep(name, options, fn);
+}
+
 /**
+ * What all `define...` functions come to.
+ *
  * @param run returns what `resultOf` makes a result of; gets the handler too
  * @param equip gives a new handler what it has beside `call`
  */

@@ -26,6 +26,8 @@ export interface PackageModules {
   discover: readonly ModuleExports[];
   /** Modules that templates name by path. */
   table: ModuleTable;
+  /** Callables that the template leaves to a resolver of the package, and the methods it names. */
+  resolved?: Readonly<Record<string, readonly string[]>>;
 }
 
 installHostLog();
@@ -36,7 +38,7 @@ export function snapshotComponent(modules: PackageModules): WitHandlers {
   const chain = load(modules);
   // Describing constructs the handlers, and a constructor need not be as pure as a module: not before the call.
   return component(
-    () => describeHandlers(chain.explicit),
+    () => describeHandlers(chain.explicit, modules),
     () => chain,
   );
 }

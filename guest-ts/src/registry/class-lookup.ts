@@ -30,18 +30,13 @@ export class ClassLookupResolver implements BaseResolver {
   }
 
   resolveSync(definition: HandlerDefinition): StepHandler | null {
-    if (!this.canResolve(definition) || !Object.hasOwn(modules, definition.callable)) {
-      return null;
-    }
-    const type = firstHandlerClass(modules[definition.callable]);
-    return type === null ? null : construct(type);
+    const type = this.canResolve(definition) ? this.entry(definition.callable) : undefined;
+    return type === undefined ? null : construct(type);
   }
-}
 
-function firstHandlerClass(exports: Readonly<Record<string, unknown>> | undefined): StepHandlerClass | null {
-  if (exports === undefined) {
-    return null;
+  /** The class that a path leads to: the module's default export, else the first that is one. */
+  entry(callable: string): StepHandlerClass | undefined {
+    const exports = Object.hasOwn(modules, callable) ? modules[callable] : undefined;
+    return exports && [exports.default, ...Object.values(exports)].find(isHandlerClass);
   }
-  const candidates = [exports.default, ...Object.values(exports)];
-  return candidates.find(isHandlerClass) ?? null;
 }

@@ -77,14 +77,33 @@ export class ResolverChain {
   /**
    * The handler itself, whichever method the definition names, at once where the resolver can.
    *
+   * @param first which of the candidates to begin with
    * @throws ResolverNotFoundError when the definition names an unknown resolver
    * @throws HandlerInitError when the handler exists and cannot be constructed
    */
   locate(
     definition: HandlerDefinition,
     config?: ResolverConfig,
+    first = 0,
   ): ExecutableHandler | null | Promise<ExecutableHandler | null> {
-    return this.#locateAmong(this.#candidates(definition), 0, definition, config);
+    const candidates = this.#candidates(definition);
+    // Indexed: this runs in every step, and iterators are slow in an interpreter.
+    for (let index = first; index < candidates.length; index += 1) {
+      const resolver = candidates[index] as BaseResolver;
+      if (!resolver.canResolve(definition, config)) {
+        continue;
+      }
+      if (resolver.resolveSync === undefined) {
+        return Promise.resolve(resolver.resolve(definition, config)).then(
+          (handler) => handler ?? this.locate(definition, config, index + 1),
+        );
+      }
+      const handler = resolver.resolveSync(definition, config);
+      if (handler !== null) {
+        return handler;
+      }
+    }
+    return null;
   }
 
   /** Upstream's rule: a handler without the method is returned as it is, with a warning. */
@@ -102,31 +121,6 @@ export class ResolverChain {
       return handler;
     }
     return new MethodDispatchWrapper(handler, method);
-  }
-
-  #locateAmong(
-    candidates: BaseResolver[],
-    first: number,
-    definition: HandlerDefinition,
-    config?: ResolverConfig,
-  ): ExecutableHandler | null | Promise<ExecutableHandler | null> {
-    // Indexed: this runs in every step, and iterators are slow in an interpreter.
-    for (let index = first; index < candidates.length; index += 1) {
-      const resolver = candidates[index] as BaseResolver;
-      if (!resolver.canResolve(definition, config)) {
-        continue;
-      }
-      if (resolver.resolveSync === undefined) {
-        return Promise.resolve(resolver.resolve(definition, config)).then(
-          (handler) => handler ?? this.#locateAmong(candidates, index + 1, definition, config),
-        );
-      }
-      const handler = resolver.resolveSync(definition, config);
-      if (handler !== null) {
-        return handler;
-      }
-    }
-    return null;
   }
 
   #candidates(definition: HandlerDefinition): BaseResolver[] {

@@ -8,10 +8,12 @@ export type CheckpointRuntime = (progress: Progress) => void;
 
 let runtime: CheckpointRuntime | null = null;
 
+/** Says who stores what `saveCheckpoint` is called with; a component does it by itself. */
 export function setCheckpointRuntime(save: CheckpointRuntime): void {
   runtime = save;
 }
 
+/** Leaves nobody to store checkpoints: `saveCheckpoint` throws. */
 export function clearCheckpointRuntime(): void {
   runtime = null;
 }

@@ -8,6 +8,7 @@ import { failureOf } from './failure.js';
 /** The class a `define...` function returns: export it, and the build finds it. */
 export type DefinedHandler = (new () => StepHandler) & typeof StepHandler;
 
+/** What a handler made of a function gets of the step, by the function's parameters. */
 export interface HandlerOptions {
   /** Steps this one depends on, by the parameter that gets their result; `null` for a missing one. */
   depends?: Record<string, string>;

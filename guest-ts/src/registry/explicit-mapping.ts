@@ -4,6 +4,7 @@ import { construct, orNone } from './construct.js';
 import { HandlerInitError } from './errors.js';
 import type { HandlerDefinition } from './handler-definition.js';
 
+/** Makes a handler, for each resolve anew. */
 export type HandlerFactory = (config: ResolverConfig) => StepHandler;
 
 /** A class (constructed for each resolve), a factory (called for each resolve) or a shared instance. */

@@ -5,6 +5,7 @@ import type { ExplicitMappingResolver } from './explicit-mapping.js';
 import { fromCallable, type HandlerDefinition, type HandlerSpec, normalizeToDefinition } from './handler-definition.js';
 import { ResolverChain } from './resolver-chain.js';
 
+/** As much of a registry as handlers are looked up by. */
 export interface HandlerRegistryInterface {
   resolve(spec: HandlerSpec): Promise<ExecutableHandler | null>;
   register(name: string, handlerClass: StepHandlerClass): void;

@@ -48,6 +48,9 @@ const METHODS: Readonly<Record<string, string>> = {
   toLocaleTimeString: 'intl',
 };
 
+/** What reads streams of the web that the engine cannot iterate over. */
+const ITERATION = /\bfor await\b|\bSymbol\.asyncIterator\b/;
+
 /** The modules whose globals and methods the code uses, but for those that are installed. */
 export function missingGlobals(code: string, installed: readonly string[]): string[] {
   const used = Object.keys(GLOBALS).filter((name) => code.includes(marker(name)));
@@ -55,6 +58,9 @@ export function missingGlobals(code: string, installed: readonly string[]): stri
   const sought = Object.keys(METHODS).filter((name) => !installed.includes(METHODS[name] as string));
   for (const name of calledMethods(code, sought)) {
     missing.add(METHODS[name] as string);
+  }
+  if (!installed.includes('streams') && ITERATION.test(code)) {
+    missing.add('streams');
   }
   return [...missing];
 }

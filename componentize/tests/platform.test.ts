@@ -37,6 +37,7 @@ describe('a bundle', () => {
     ['typeof setImmediate', ['globals/timers', 'immediate']],
     ['Buffer.from("a")', ['buffer', 'globals/buffer']],
     ['global === globalThis', ['globals/global']],
+    ['(async () => { for await (const part of []) { return part; } })()', ['globals/streams', 'web-stream']],
     ['"ä".normalize("NFC")', ['globals/normalize']],
   ])('of a handler that uses %s has that', async (expression, modules) => {
     expect(platformOf(await bundled(using(expression)))).toEqual(modules);

@@ -10,7 +10,6 @@ export type LevelWithSilentOrString = LevelWithSilent | (string & {});
 export type Bindings = Record<string, unknown>;
 /** What becomes of a field. */
 // biome-ignore lint/suspicious/noExplicitAny: a serializer knows what its field holds
-/** What becomes of a field. */
 export type SerializerFn = (value: any) => any;
 
 /** What must not be logged. */

@@ -1,19 +1,9 @@
 /** Streams of the library that Node's are published as, in a module of their own: they are big. */
 
 import stream from 'readable-stream/lib/ours/browser.js';
+import { chunks } from './web-stream.js';
 
 type Iterable = AsyncIterable<unknown>;
-
-async function* chunks(web: ReadableStream): AsyncGenerator<unknown> {
-  const reader = web.getReader();
-  try {
-    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
-      yield value;
-    }
-  } finally {
-    await reader.cancel();
-  }
-}
 
 // The library makes no streams of the web from its own, nor the other way round.
 Object.assign(stream.Readable, {

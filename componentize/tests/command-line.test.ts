@@ -21,6 +21,17 @@ describe('tasker-componentize', () => {
     });
   });
 
+  it('loads no compiler before there is something to compile', () => {
+    const main = new URL('../dist/main.js', import.meta.url).href;
+    const program = `import { createRequire } from 'node:module';
+process.argv.splice(1, Infinity, 'tasker-componentize', '--version');
+await import(${JSON.stringify(main)});
+const { cache } = createRequire(import.meta.url);
+console.log(Object.keys(cache).filter((file) => /[\\\\/](typescript|esbuild)[\\\\/]/.test(file)));`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    expect(stdout).toMatch(/^tasker-componentize \d.*\n\[\]\n$/);
+  });
+
   it.each([[[]], [['build']], [['make', '.']], [['build', '--watch', '.']], [['build', '--jobs', 'many', '.']]])(
     'exits with 2 for the arguments %j',
     (args) => {

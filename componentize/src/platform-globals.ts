@@ -11,6 +11,8 @@ import ts from 'typescript';
 const GLOBALS: Readonly<Record<string, string>> = {
   Buffer: 'buffer',
   Intl: 'intl',
+  TextDecoderStream: 'text-streams',
+  TextEncoderStream: 'text-streams',
   clearImmediate: 'timers',
   fetch: 'fetch',
   global: 'global',
@@ -41,6 +43,7 @@ export function markers(installed: readonly string[]): Record<string, string> {
 
 /** Methods that the engine lacks or has in part: the modules that install them. */
 const METHODS: Readonly<Record<string, string>> = {
+  canParse: 'url',
   localeCompare: 'locale-compare',
   normalize: 'normalize',
   toLocaleDateString: 'intl',
@@ -48,8 +51,8 @@ const METHODS: Readonly<Record<string, string>> = {
   toLocaleTimeString: 'intl',
 };
 
-/** What reads streams of the web that the engine cannot iterate over. */
-const ITERATION = /\bfor await\b|\bSymbol\.asyncIterator\b/;
+/** What reads streams of the web that the engine cannot iterate over, and makes some of what can be. */
+const ITERATION = /\bfor await\b|\bSymbol\.asyncIterator\b|\bReadableStream\.from\b/;
 
 /** The modules whose globals and methods the code uses, but for those that are installed. */
 export function missingGlobals(code: string, installed: readonly string[]): string[] {

@@ -37,6 +37,8 @@ describe('a bundle', () => {
     ['typeof setImmediate', ['globals/timers', 'immediate']],
     ['Buffer.from("a")', ['buffer', 'globals/buffer']],
     ['global === globalThis', ['globals/global']],
+    ['URL.canParse("a")', ['globals/url']],
+    ['new TextDecoderStream()', ['globals/text-streams', 'text-streams']],
     ['(async () => { for await (const part of []) { return part; } })()', ['globals/streams', 'web-stream']],
     ['"ä".normalize("NFC")', ['globals/normalize']],
   ])('of a handler that uses %s has that', async (expression, modules) => {

@@ -1,3 +1,5 @@
+/** Streams of the web, from and to iterables. */
+
 /** What comes out of a stream of the web, one chunk after another. Whoever stops before its end cancels it. */
 export async function* chunks<T>(
   stream: ReadableStream<T>,
@@ -14,4 +16,22 @@ export async function* chunks<T>(
     }
     reader.releaseLock();
   }
+}
+
+/** A stream of what an iterable has, asked for as it is read. */
+export function streamOf<T>(source: AsyncIterable<T> | Iterable<T>): ReadableStream<T> {
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  return new ReadableStream<T>({
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      if (done) {
+        controller.close();
+      } else {
+        controller.enqueue(await value);
+      }
+    },
+    async cancel(reason) {
+      await iterator.return?.(reason);
+    },
+  });
 }

@@ -1,8 +1,9 @@
-/** Streams of the web as `for await` reads them. */
+/** Streams of the web: read with `for await`, made of what can be, between bytes and text. */
 
 import { expect, it } from 'vitest';
 import '../../src/platform/globals/streams.js';
-import { chunks } from '../../src/platform/web-stream.js';
+import { TextDecoderStream, TextEncoderStream } from '../../src/platform/text-streams.js';
+import { chunks, streamOf } from '../../src/platform/web-stream.js';
 
 function numbers(upTo: number): { stream: ReadableStream<number>; cancelled: () => boolean } {
   let next = 0;
@@ -64,4 +65,50 @@ it('the body of an answer is a stream to its end', async () => {
     parts.push(new TextDecoder().decode(part));
   }
   expect(parts.join('')).toBe('abc');
+});
+
+const all = async <T>(stream: ReadableStream<T>): Promise<T[]> => {
+  const seen: T[] = [];
+  for await (const chunk of chunks(stream)) {
+    seen.push(chunk);
+  }
+  return seen;
+};
+
+it('a stream is made of what can be iterated over, as far as it is read', async () => {
+  const asked: number[] = [];
+  let ended = false;
+  async function* counting() {
+    try {
+      for (let next = 1; ; next += 1) {
+        asked.push(next);
+        yield next;
+      }
+    } finally {
+      ended = true;
+    }
+  }
+  expect(await all(streamOf(['a', Promise.resolve('b')]))).toEqual(['a', 'b']);
+  for await (const number of chunks(streamOf(counting()))) {
+    if (number === 2) {
+      break;
+    }
+  }
+  expect(ended).toBe(true);
+  // One ahead, which a stream holds ready.
+  expect(asked.length).toBeLessThanOrEqual(3);
+});
+
+it('text that is cut anywhere becomes bytes, and the other way round', async () => {
+  const bytes = [...new TextEncoder().encode('aä😀')].map((byte) => Uint8Array.of(byte));
+  expect((await all(streamOf(bytes).pipeThrough(new TextDecoderStream() as never))).join('')).toBe('aä😀');
+
+  const [high, low] = '😀'.split('');
+  const encoded = await all<Uint8Array>(
+    streamOf(['a', high, low, 'ä', high]).pipeThrough(new TextEncoderStream() as never),
+  );
+  expect(encoded.flatMap((part) => [...part])).toEqual([...new TextEncoder().encode('a😀ä\ufffd')]);
+
+  const cut = streamOf([Uint8Array.of(0xc3)]).pipeThrough(new TextDecoderStream('utf-8', { fatal: true }) as never);
+  await expect(all(cut)).rejects.toThrow(TypeError);
 });

@@ -1,6 +1,6 @@
-/** Streams of the web that are read with `for await`, which the engine's own cannot be. */
+/** Streams of the web that are read with `for await` and made of what can be, which the engine's own are not. */
 
-import { chunks } from '../web-stream.js';
+import { chunks, streamOf } from '../web-stream.js';
 
 const { prototype } = ReadableStream;
 
@@ -14,4 +14,8 @@ for (const name of ['values', Symbol.asyncIterator]) {
       configurable: true,
     });
   }
+}
+
+if (!('from' in ReadableStream)) {
+  Object.defineProperty(ReadableStream, 'from', { value: streamOf, writable: true, configurable: true });
 }

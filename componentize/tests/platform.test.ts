@@ -38,6 +38,8 @@ describe('a bundle', () => {
     ['Buffer.from("a")', ['buffer', 'globals/buffer']],
     ['global === globalThis', ['globals/global']],
     ['URL.canParse("a")', ['globals/url']],
+    ['new Response("a").clone()', ['globals/response', 'response']],
+    ['{ clone: () => 1 }.clone()', []],
     ['new TextDecoderStream()', ['globals/text-streams', 'text-streams']],
     ['(async () => { for await (const part of []) { return part; } })()', ['globals/streams', 'web-stream']],
     ['"ä".normalize("NFC")', ['globals/normalize']],

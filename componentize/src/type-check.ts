@@ -4,27 +4,19 @@
  * of its own.
  */
 
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
+import { compilerOptions } from './compiler-options.js';
+import { location, render } from './diagnostics.js';
 import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
 import { hostWithKeptDeclarations } from './kept-declarations.js';
-import { LOGGERS, SDK_IMPORT, SDK_NAMES, SUBPATHS } from './sdk-names.js';
+import { SDK_IMPORT } from './sdk-names.js';
 import type { Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
 
 const DECLARED = ['host-imports', 'wasi-imports'];
-
-const DEFAULTS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  lib: ['lib.es2023.d.ts', 'lib.webworker.d.ts'],
-  types: [],
-  strict: true,
-};
 
 export interface TypeCheck {
   /** Absolute paths of what was read outside TypeScript's own library. */
@@ -43,8 +35,7 @@ export function typeCheck(
   environment: boolean,
   toolchain: Toolchain,
 ): TypeCheck {
-  const { options: own, configurations } = compilerOptions(directory);
-  const options = { ...own, ...forcedOptions(directory, toolchain) };
+  const { options, configurations } = compilerOptions(directory, toolchain);
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
@@ -110,54 +101,6 @@ function firstError(program: ts.Program, own: readonly ts.SourceFile[], director
       );
 }
 
-/** The package's own options over the defaults, and the files they come from: a configuration may extend others. */
-function compilerOptions(directory: string): { options: ts.CompilerOptions; configurations: string[] } {
-  const path = join(directory, 'tsconfig.json');
-  if (!existsSync(path)) {
-    return { options: DEFAULTS, configurations: [] };
-  }
-  const file = ts.readJsonConfigFile(path, ts.sys.readFile);
-  const parsed = ts.parseJsonSourceFileConfigFileContent(file, ts.sys, directory, undefined, path);
-  // "No inputs were found" does not matter: the modules to check are known.
-  const errors = ts.getConfigFileParsingDiagnostics(parsed).filter((finding) => finding.code !== 18003);
-  if (errors.length > 0) {
-    throw new BuildError(
-      'tsconfig.json is not valid',
-      errors.map((finding) => render(finding, directory)),
-    );
-  }
-  return { options: { ...DEFAULTS, ...parsed.options }, configurations: [path, ...(file.extendedSourceFiles ?? [])] };
-}
-
-/** Whatever a package's own configuration says, its SDK is this one, and nothing is written. */
-function forcedOptions(directory: string, toolchain: Toolchain): ts.CompilerOptions {
-  const declared = (module: string) => [join(toolchain.sdk.root, 'dist', `${module}.d.ts`)];
-  const paths = (modules: ReadonlyArray<readonly [name: string, module: string]>) =>
-    Object.fromEntries(modules.map(([name, module]) => [name, declared(module)]));
-  return {
-    noEmit: true,
-    allowJs: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    composite: false,
-    incremental: false,
-    declaration: false,
-    sourceMap: false,
-    inlineSources: false,
-    paths: {
-      ...paths(Object.entries(SUBPATHS)),
-      ...paths(SDK_NAMES.flatMap((name) => [name, `${name}/*`].map((each) => [each, 'index'] as const))),
-      // A package that has installed one is written against its types.
-      ...paths(Object.entries(LOGGERS).filter(([name]) => !isInstalled(name, directory))),
-    },
-  };
-}
-
-function isInstalled(name: string, directory: string): boolean {
-  const { resolvedModule } = ts.resolveModuleName(name, join(directory, 'package.json'), DEFAULTS, ts.sys);
-  return resolvedModule !== undefined;
-}
-
 function isOwn(file: ts.SourceFile, directory: string): boolean {
   return (
     !file.isDeclarationFile &&
@@ -198,16 +141,3 @@ function importedNames(statement: ts.Statement): readonly (ts.ImportSpecifier | 
 
 const NO_ENVIRONMENT =
   'process.env is empty; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
-
-function render(diagnostic: ts.Diagnostic, directory: string): string {
-  const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');
-  const text = `${message} (TS${diagnostic.code})`;
-  return diagnostic.file === undefined
-    ? text
-    : `${location(diagnostic.file, diagnostic.start ?? 0, directory)}: ${text}`;
-}
-
-function location(file: ts.SourceFile, position: number, directory: string): string {
-  const { line, character } = file.getLineAndCharacterOfPosition(position);
-  return `${relative(directory, file.fileName)}:${line + 1}:${character + 1}`;
-}

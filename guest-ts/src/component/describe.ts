@@ -18,10 +18,10 @@ export function describeHandlers(
 ): WitHandlerDescriptor[] {
   const byPath = new ClassLookupResolver();
   const registered = explicit.registeredCallables();
-  const others = [...Object.keys(table).filter((path) => byPath.entry(path)), ...Object.keys(resolved)];
+  const others = new Set([...Object.keys(table).filter((path) => byPath.entry(path)), ...Object.keys(resolved)]);
   return [
     ...registered.map((callable) => describeHandler(callable, explicit)),
-    ...others
+    ...[...others]
       .filter((callable) => !registered.includes(callable))
       .map((callable) => describeHandler(callable, byPath, resolved[callable])),
   ];

@@ -26,6 +26,8 @@ export default defineConfig({
     // The builder starts threads and processes from its compiled files.
     server: { deps: { external: [/\/componentize\/dist\//] } },
     restoreMocks: true,
+    // A build is another process: the one that waits for it would leave a core idle.
+    maxWorkers: '100%',
     // The first use of a compiler on a busy machine; nothing waits for time to pass.
     testTimeout: 60_000,
   },

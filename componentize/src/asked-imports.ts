@@ -29,14 +29,14 @@ const INTERFACES: readonly AskedInterface[] = [
     specifier: 'tasker:handler/client@0.1.0',
     file: 'client.wit',
     ask: 'client = true',
-    module: '@tasker-wasm/guest/host-client',
+    module: '@tasker-wasm/guest/component/host-client',
     isAsked: ({ client }) => client,
   },
   {
     specifier: 'tasker:handler/events@0.1.0',
     file: 'events.wit',
     ask: 'events = true',
-    module: '@tasker-wasm/guest/host-events',
+    module: '@tasker-wasm/guest/component/host-events',
     isAsked: ({ events }) => events,
   },
   {

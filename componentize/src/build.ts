@@ -13,6 +13,7 @@ import type { Part } from './size.js';
 import { listSources } from './sources.js';
 import { findToolchain } from './toolchain.js';
 
+/** A component, and what it was made of. */
 export interface BuildResult {
   name: string;
   /** False when the component was up to date. */
@@ -26,6 +27,7 @@ export interface BuildResult {
   manifest: Manifest;
 }
 
+/** How a build is ended and watched. */
 export interface BuildOptions {
   /** Ends the build. */
   signal?: AbortSignal;

@@ -6,8 +6,9 @@ import { BuildError } from './build-error.js';
 import { PACKAGE_MODULE } from './entry.js';
 import { type PlatformAsks, platform } from './platform.js';
 import { markers, missingGlobals } from './platform-globals.js';
+import { LOGGER_IMPORT, SDK_IMPORT, sdkModule } from './sdk-names.js';
 import { type Part, partsOf } from './size.js';
-import { LOGGER_IMPORT, SDK_IMPORT, type Toolchain } from './toolchain.js';
+import type { Toolchain } from './toolchain.js';
 
 export interface Bundle {
   /** File name of the code, as it appears in stack traces. */
@@ -118,43 +119,16 @@ async function bundleWith(request: BundleRequest, globals: readonly string[]): P
   };
 }
 
-/** Modules of the SDK with names of their own, in its `dist`. */
-const MODULES: Readonly<Record<string, string>> = {
-  '@tasker-wasm/guest/component': 'component/index.js',
-  '@tasker-wasm/guest/pino': 'pino/index.js',
-  '@tasker-wasm/guest/pino-pretty': 'pino/pretty.js',
-  '@tasker-wasm/guest/testing': 'testing/index.js',
-};
-
-/** Those that are imported for what they do. */
-const EFFECTS: Readonly<Record<string, string>> = {
-  '@tasker-wasm/guest/host-client': 'component/host-client.js',
-  '@tasker-wasm/guest/host-events': 'component/host-events.js',
-};
-
-/** What the component has of Node, which somebody may import by its full name. */
-const PLATFORM_MODULE = /^@tasker-wasm\/guest\/(platform\/.+)$/;
-
-/** All other names of the SDK, subpaths too, are one module: its index exports everything flat. */
 function sdk(toolchain: Toolchain): esbuild.Plugin {
-  const dist = join(toolchain.sdk.root, 'dist');
   return {
     name: 'tasker-sdk',
     setup(build) {
-      build.onResolve({ filter: SDK_IMPORT }, ({ path }) => {
-        const [, ofPlatform] = PLATFORM_MODULE.exec(path) ?? [];
-        const own = MODULES[path] ?? EFFECTS[path] ?? 'index.js';
-        return {
-          path: join(dist, ofPlatform === undefined ? own : `${ofPlatform}.js`),
-          // The globals are imported for what they do.
-          sideEffects: path in EFFECTS || (ofPlatform?.startsWith('platform/globals/') ?? false),
-        };
-      });
-      // Whether it is installed or not: the one that is writes to files and processes, which a component has not.
-      build.onResolve({ filter: LOGGER_IMPORT }, ({ path }) => ({
-        path: join(dist, MODULES[`@tasker-wasm/guest/${path}`] as string),
-        sideEffects: false,
-      }));
+      for (const filter of [SDK_IMPORT, LOGGER_IMPORT]) {
+        build.onResolve({ filter }, ({ path }) => {
+          const { module, sideEffects } = sdkModule(path);
+          return { path: join(toolchain.sdk.root, 'dist', `${module}.js`), sideEffects };
+        });
+      }
     },
   };
 }

@@ -43,7 +43,7 @@ function checkCallables(
   sources: Sources,
 ): void {
   const names = handlers.map((handler) => handler.name);
-  const carried = [handlers, publishers, subscriptions, Object.keys(sources.table)];
+  const carried = [handlers, publishers, subscriptions];
   if (carried.every(({ length }) => length === 0)) {
     throw new BuildError('the package has no handlers', [
       `searched: ${sources.discover.join(', ')}`,
@@ -51,10 +51,6 @@ function checkCallables(
     ]);
   }
   const findings = callables.flatMap((wanted) => {
-    // A resolver of the package's own may know callables nobody can list.
-    if (wanted.resolver !== null || Object.hasOwn(sources.table, wanted.callable)) {
-      return [];
-    }
     const handler = handlers.find(({ name }) => name === wanted.callable);
     if (handler === undefined) {
       return [`${wanted.location}: step '${wanted.step}' names '${wanted.callable}', which no handler is called`];

@@ -6,6 +6,7 @@ import type { Report } from './progress.js';
 import type { Part } from './size.js';
 import { findToolchain } from './toolchain.js';
 
+/** What is in a package. */
 export interface CheckResult extends Pick<Examined, 'namespace' | 'initialization'> {
   name: string;
   /** What the bundle is made of. */

@@ -69,6 +69,10 @@ export function packageModule(sources: Sources): string {
   );
   return [
     ...specifiers.map((specifier) => `import * as ${name(specifier)} from ${JSON.stringify(specifier)};`),
-    `export const modules = { discover: [${sources.discover.map(name).join(', ')}], table: { ${table.join(', ')} } };`,
+    'export const modules = {',
+    `  discover: [${sources.discover.map(name).join(', ')}],`,
+    `  table: { ${table.join(', ')} },`,
+    `  resolved: ${JSON.stringify(sources.resolved)},`,
+    '};',
   ].join('\n');
 }

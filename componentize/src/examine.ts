@@ -112,7 +112,7 @@ async function load(loading: Loading): Promise<Examined> {
     return { sources, full, found };
   };
   let { sources, full, found } = await loaded(loading.sources);
-  const elsewhere = isEmpty(found) ? everySource(config, sources) : null;
+  const elsewhere = isEmpty(found, sources) ? everySource(config, sources) : null;
   if (elsewhere !== null) {
     ({ sources, full, found } = await loaded(elsewhere));
   }
@@ -135,8 +135,10 @@ async function load(loading: Loading): Promise<Examined> {
   };
 }
 
-function isEmpty({ handlers, publishers, subscriptions }: ProbeResult): boolean {
-  return handlers.length + publishers.length + subscriptions.length === 0;
+/** Whether nothing was found but what the template named itself. */
+function isEmpty({ handlers, publishers, subscriptions }: ProbeResult, { table, resolved }: Sources): boolean {
+  const discovered = handlers.filter(({ name }) => !Object.hasOwn(table, name) && !Object.hasOwn(resolved, name));
+  return discovered.length + publishers.length + subscriptions.length === 0;
 }
 
 function initializationOf({ initialization }: PackageConfig, { impurities }: ProbeResult): Manifest['initialization'] {

@@ -3,7 +3,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { build } from './build.js';
-import { check } from './check.js';
 import { jobsFor } from './jobs.js';
 import { forEachPackage } from './packages.js';
 import { built, checked, seconds } from './summary.js';
@@ -47,11 +46,14 @@ async function main(args: readonly string[], interrupted: AbortSignal): Promise<
   }
   const report = (line: string) => console.error(line);
   switch (verb) {
-    case 'check':
+    case 'check': {
+      // It loads the compiler, which what is up to date need not wait for.
+      const { check } = await import('./check.js');
       return forEachPackage(packages, 1, interrupted, async (path) => {
         const started = performance.now();
         console.log(checked(await check(path, report), seconds(started)));
       });
+    }
     case 'watch':
       return watch(packages, jobs, interrupted);
     default:

@@ -5,6 +5,7 @@ import type { Limits } from './limits.js';
 import type { Initialization } from './package-config.js';
 import type { World } from './toolchain.js';
 
+/** What a component says of one of its handlers. */
 export interface HandlerDescriptor {
   name: string;
   version: string;
@@ -13,6 +14,7 @@ export interface HandlerDescriptor {
   configSchema?: string | undefined;
 }
 
+/** What a component says of one of its publishers. */
 export interface PublisherDescriptor {
   /** What templates name as `publisher`. */
   name: string;
@@ -20,12 +22,14 @@ export interface PublisherDescriptor {
   reports: boolean;
 }
 
+/** What a component says of one of its subscribers. */
 export interface Subscription {
   subscriber: string;
   /** Event names; `*` stands for any characters. */
   patterns: string[];
 }
 
+/** `<name>.manifest.json`. */
 export interface Manifest {
   manifest_version: 1;
   name: string;

@@ -11,6 +11,8 @@ import ts from 'typescript';
 const GLOBALS: Readonly<Record<string, string>> = {
   Buffer: 'buffer',
   Intl: 'intl',
+  TextDecoderStream: 'text-streams',
+  TextEncoderStream: 'text-streams',
   clearImmediate: 'timers',
   fetch: 'fetch',
   global: 'global',
@@ -41,12 +43,17 @@ export function markers(installed: readonly string[]): Record<string, string> {
 
 /** Methods that the engine lacks or has in part: the modules that install them. */
 const METHODS: Readonly<Record<string, string>> = {
+  canParse: 'url',
+  clone: 'response',
   localeCompare: 'locale-compare',
   normalize: 'normalize',
   toLocaleDateString: 'intl',
   toLocaleString: 'intl',
   toLocaleTimeString: 'intl',
 };
+
+/** What reads streams of the web that the engine cannot iterate over, and makes some of what can be. */
+const ITERATION = /\bfor await\b|\bSymbol\.asyncIterator\b|\bReadableStream\.from\b/;
 
 /** The modules whose globals and methods the code uses, but for those that are installed. */
 export function missingGlobals(code: string, installed: readonly string[]): string[] {
@@ -55,6 +62,9 @@ export function missingGlobals(code: string, installed: readonly string[]): stri
   const sought = Object.keys(METHODS).filter((name) => !installed.includes(METHODS[name] as string));
   for (const name of calledMethods(code, sought)) {
     missing.add(METHODS[name] as string);
+  }
+  if (!installed.includes('streams') && ITERATION.test(code)) {
+    missing.add('streams');
   }
   return [...missing];
 }
@@ -68,7 +78,7 @@ function calledMethods(code: string, names: readonly string[]): Set<string> {
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
       const name = node.expression.name.text;
-      if (possible.includes(name) && (name !== 'normalize' || isOfText(node))) {
+      if (possible.includes(name) && (MEANT[name]?.(node, code) ?? true)) {
         found.add(name);
       }
     }
@@ -78,7 +88,11 @@ function calledMethods(code: string, names: readonly string[]): Set<string> {
   return found;
 }
 
-/** Paths are normalised too: by a path. Text is by a form, or by nothing. */
-function isOfText({ arguments: [form, ...rest] }: ts.CallExpression): boolean {
-  return rest.length === 0 && (form === undefined || (ts.isStringLiteralLike(form) && /^NFK?[CD]$/.test(form.text)));
-}
+/** Of methods that others have by the same name: whether a call may be of the one that is meant. */
+const MEANT: Readonly<Record<string, (call: ts.CallExpression, code: string) => boolean>> = {
+  // Much is cloned; responses come from somewhere.
+  clone: ({ arguments: given }, code) => given.length === 0 && /\bResponse\b|fetch/.test(code),
+  // Paths are normalised too: by a path. Text is by a form, or by nothing.
+  normalize: ({ arguments: [form, ...rest] }) =>
+    rest.length === 0 && (form === undefined || (ts.isStringLiteralLike(form) && /^NFK?[CD]$/.test(form.text))),
+};

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Metafile } from 'esbuild';
 import type { BundleRequest } from './bundle.js';
 
+/** One package's share of a bundle. */
 export interface Part {
   /** Of the npm package; that of the component for its own modules. */
   name: string;

@@ -14,6 +14,8 @@ export interface Sources {
   discover: string[];
   /** Modules templates name by path: callable to module specifier. */
   table: Record<string, string>;
+  /** Callables that the template leaves to a resolver of the package, and the methods it names. */
+  resolved: Record<string, string[]>;
 }
 
 const INDEXES = [
@@ -45,14 +47,15 @@ export function findSources({ directory, module }: NamedPackage, callables: read
   return {
     discover: modules.map((file) => toPackage(directory, file)),
     table: moduleTable(directory, root, callables),
+    resolved: resolvedMethods(callables),
   };
 }
 
 /** The same where the index modules turned out to hold nothing; null where there is no other place to look. */
-export function everySource({ directory, module }: NamedPackage, { discover, table }: Sources): Sources | null {
+export function everySource({ directory, module }: NamedPackage, { discover, ...others }: Sources): Sources | null {
   const modules = module === null ? publicModules(sourceRoot(directory)) : [];
   const all = modules.map((file) => toPackage(directory, file));
-  return all.some((file) => !discover.includes(file)) ? { discover: all, table } : null;
+  return all.some((file) => !discover.includes(file)) ? { discover: all, ...others } : null;
 }
 
 function indexModules(root: string): string[] {
@@ -123,4 +126,17 @@ function moduleTable(directory: string, root: string, callables: readonly Templa
     }
   }
   return table;
+}
+
+/** Resolvers of the SDK, which make no handlers but those that can be listed. */
+const BUILT_IN = ['explicit_mapping', 'class_lookup'];
+
+function resolvedMethods(callables: readonly TemplateCallable[]): Record<string, string[]> {
+  const methods: Record<string, string[]> = {};
+  for (const { callable, method, resolver } of callables) {
+    if (resolver !== null && !BUILT_IN.includes(resolver)) {
+      methods[callable] = [...new Set([...(methods[callable] ?? ['call']), method ?? 'call'])];
+    }
+  }
+  return methods;
 }

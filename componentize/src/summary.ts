@@ -31,9 +31,12 @@ interface Described extends Pick<CheckResult, 'namespace' | 'initialization' | '
   parts: readonly Part[];
 }
 
+/** Shares of a bundle that are named; of many packages, the small ones are told as one. */
+const MAX_PARTS = 8;
+
 function rows({ namespace, handlers, publishers, subscriptions, initialization, parts }: Described): string[] {
   const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-  const shares = parts.map((part) => `${part.name} ${kilobytes(part.bytes)} (${percent(part.bytes / total)})`);
+  const shares = merged(parts).map(({ name, bytes }) => `${name} ${kilobytes(bytes)} (${percent(bytes / total)})`);
   return [
     row('namespace', namespace),
     row('handlers', handlers.map(handlerText).join(', ') || 'none'),
@@ -42,6 +45,15 @@ function rows({ namespace, handlers, publishers, subscriptions, initialization, 
     row('initialization', `${initialization.mode}: ${initialization.reason}`),
     row('bundle', `${kilobytes(total)}: ${shares.join(', ')}`),
   ];
+}
+
+function merged(parts: readonly Part[]): readonly Part[] {
+  if (parts.length <= MAX_PARTS) {
+    return parts;
+  }
+  const others = parts.slice(MAX_PARTS - 1);
+  const bytes = others.reduce((sum, part) => sum + part.bytes, 0);
+  return [...parts.slice(0, MAX_PARTS - 1), { name: `${others.length} others`, bytes }];
 }
 
 function handlerText({ name, methods }: Pick<HandlerDescriptor, 'name' | 'methods'>): string {

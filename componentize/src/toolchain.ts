@@ -8,20 +8,6 @@ import { fileURLToPath } from 'node:url';
 /** The WIT worlds packages are built for; the fuller one where they carry publishers or subscribers of events. */
 export type World = 'handler' | 'full-handler';
 
-/** Package names under which handlers import the SDK: the published one, two older ones and the SDK's own. */
-export const SDK_IMPORT =
-  /^(?:@tasker-systems\/(?:tasker|worker)|@tasker\/worker-typescript|@tasker-wasm\/guest)(?:\/|$)/;
-export const SDK_NAMES = [
-  '@tasker-systems/tasker',
-  '@tasker-systems/worker',
-  '@tasker/worker-typescript',
-  '@tasker-wasm/guest',
-] as const;
-
-/** Loggers that handlers import and the SDK has a stand-in for, under the same name. */
-export const LOGGERS = ['pino', 'pino-pretty'] as const;
-export const LOGGER_IMPORT = /^pino(?:-pretty)?$/;
-
 const require = createRequire(import.meta.url);
 const toolRoot = fileURLToPath(new URL('..', import.meta.url));
 

@@ -4,25 +4,19 @@
  * of its own.
  */
 
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { BuildError } from './build-error.js';
+import { compilerOptions } from './compiler-options.js';
+import { location, render } from './diagnostics.js';
 import { environmentUses, FOREIGN, foreignUses } from './global-uses.js';
-import { LOGGERS, SDK_IMPORT, SDK_NAMES, type Toolchain } from './toolchain.js';
+import { hostWithKeptDeclarations } from './kept-declarations.js';
+import { SDK_IMPORT } from './sdk-names.js';
+import type { Toolchain } from './toolchain.js';
 import { workerCounterpart } from './worker-surface.js';
 
 const DECLARED = ['host-imports', 'wasi-imports'];
-
-const DEFAULTS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  lib: ['lib.es2023.d.ts', 'lib.webworker.d.ts'],
-  types: [],
-  strict: true,
-};
 
 export interface TypeCheck {
   /** Absolute paths of what was read outside TypeScript's own library. */
@@ -41,16 +35,17 @@ export function typeCheck(
   environment: boolean,
   toolchain: Toolchain,
 ): TypeCheck {
-  const { options, configurations } = compilerOptions(directory);
+  const { options, configurations } = compilerOptions(directory, toolchain);
   const program = ts.createProgram({
     rootNames: [
       ...modules.map((module) => join(directory, module)),
       ...DECLARED.map((name) => join(toolchain.sdk.root, 'types', `${name}.d.ts`)),
       nodeTypes(directory),
     ],
-    options: { ...options, ...forcedOptions(directory, toolchain) },
+    options,
+    host: hostWithKeptDeclarations(options),
   });
-  const own = program.getSourceFiles().filter((file) => isOwn(file, directory));
+  const sources = program.getSourceFiles().filter((file) => isOwn(file, directory));
   return {
     files: [
       ...configurations,
@@ -59,8 +54,8 @@ export function typeCheck(
         .filter((file) => !program.isSourceFileDefaultLibrary(file))
         .map((file) => file.fileName),
     ],
-    warnings: environment ? [] : own.flatMap((file) => emptyEnvironment(file, directory)),
-    error: firstError(program, own, directory),
+    warnings: environment ? [] : sources.flatMap((file) => emptyEnvironment(file, directory)),
+    error: firstError(program, sources, directory),
   };
 }
 
@@ -106,65 +101,6 @@ function firstError(program: ts.Program, own: readonly ts.SourceFile[], director
       );
 }
 
-/** The package's own options over the defaults, and the files they come from: a configuration may extend others. */
-function compilerOptions(directory: string): { options: ts.CompilerOptions; configurations: string[] } {
-  const path = join(directory, 'tsconfig.json');
-  if (!existsSync(path)) {
-    return { options: DEFAULTS, configurations: [] };
-  }
-  const file = ts.readJsonConfigFile(path, ts.sys.readFile);
-  const parsed = ts.parseJsonSourceFileConfigFileContent(file, ts.sys, directory, undefined, path);
-  // "No inputs were found" does not matter: the modules to check are known.
-  const errors = ts.getConfigFileParsingDiagnostics(parsed).filter((finding) => finding.code !== 18003);
-  if (errors.length > 0) {
-    throw new BuildError(
-      'tsconfig.json is not valid',
-      errors.map((finding) => render(finding, directory)),
-    );
-  }
-  return { options: { ...DEFAULTS, ...parsed.options }, configurations: [path, ...(file.extendedSourceFiles ?? [])] };
-}
-
-/** Whatever a package's own configuration says, its SDK is this one, and nothing is written. */
-function forcedOptions(directory: string, toolchain: Toolchain): ts.CompilerOptions {
-  const declared = (file: string) => join(toolchain.sdk.root, 'dist', `${file}.d.ts`);
-  const index = declared('index');
-  return {
-    noEmit: true,
-    allowJs: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    composite: false,
-    incremental: false,
-    declaration: false,
-    sourceMap: false,
-    inlineSources: false,
-    paths: {
-      '@tasker-wasm/guest/pino': [declared('pino/index')],
-      '@tasker-wasm/guest/pino-pretty': [declared('pino/pretty')],
-      '@tasker-wasm/guest/testing': [declared('testing/index')],
-      ...Object.fromEntries(
-        SDK_NAMES.flatMap((name) => [
-          [name, [index]],
-          [`${name}/*`, [index]],
-        ]),
-      ),
-      // A package that has installed one is written against its types.
-      ...Object.fromEntries(
-        LOGGERS.filter((name) => !isInstalled(name, directory)).map((name) => [
-          name,
-          [declared(name === 'pino' ? 'pino/index' : 'pino/pretty')],
-        ]),
-      ),
-    },
-  };
-}
-
-function isInstalled(name: string, directory: string): boolean {
-  const { resolvedModule } = ts.resolveModuleName(name, join(directory, 'package.json'), DEFAULTS, ts.sys);
-  return resolvedModule !== undefined;
-}
-
 function isOwn(file: ts.SourceFile, directory: string): boolean {
   return (
     !file.isDeclarationFile &&
@@ -205,16 +141,3 @@ function importedNames(statement: ts.Statement): readonly (ts.ImportSpecifier | 
 
 const NO_ENVIRONMENT =
   'process.env is empty; ask for environment values in tasker.toml: under [grants], env = ["REGION"]';
-
-function render(diagnostic: ts.Diagnostic, directory: string): string {
-  const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');
-  const text = `${message} (TS${diagnostic.code})`;
-  return diagnostic.file === undefined
-    ? text
-    : `${location(diagnostic.file, diagnostic.start ?? 0, directory)}: ${text}`;
-}
-
-function location(file: ts.SourceFile, position: number, directory: string): string {
-  const { line, character } = file.getLineAndCharacterOfPosition(position);
-  return `${relative(directory, file.fileName)}:${line + 1}:${character + 1}`;
-}

@@ -1,22 +1,11 @@
 /** What goes into a bundle: code that no handler uses would be parsed and kept in every component. */
 
 import { expect, it } from 'vitest';
-import { bundle } from '../dist/bundle.js';
-import { packageModule, snapshotEntry } from '../dist/entry.js';
-import { findSources } from '../dist/sources.js';
-import { findToolchain } from '../dist/toolchain.js';
-import { CHARGE, packageOf } from './package.js';
+import { bundleOf, CHARGE, packageOf } from './package.js';
 
 /** The folders of the SDK that a package of this source carries. */
 async function foldersOf(source: string): Promise<string[]> {
-  const directory = packageOf({ 'src/index.ts': source });
-  const { map } = await bundle({
-    directory,
-    name: 'shop',
-    entry: snapshotEntry('handler'),
-    packageModule: packageModule(findSources({ directory, module: null }, [])),
-    toolchain: findToolchain(),
-  });
+  const { map } = await bundleOf(packageOf({ 'src/index.ts': source }));
   const folders = map.sources.map((file) => /^@tasker-wasm\/guest\/src\/(\w+)\//.exec(file)?.[1] ?? '');
   return [...new Set(folders)].filter((folder) => folder !== '').sort();
 }

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { checked } from '../dist/summary.js';
 import { CHARGE, packageOf } from './package.js';
 
 const command = fileURLToPath(new URL('../bin/tasker-componentize.js', import.meta.url));
@@ -19,6 +20,17 @@ describe('tasker-componentize', () => {
       out: expect.stringContaining('Usage: tasker-componentize'),
       err: '',
     });
+  });
+
+  it('loads no compiler before there is something to compile', () => {
+    const main = new URL('../dist/main.js', import.meta.url).href;
+    const program = `import { createRequire } from 'node:module';
+process.argv.splice(1, Infinity, 'tasker-componentize', '--version');
+await import(${JSON.stringify(main)});
+const { cache } = createRequire(import.meta.url);
+console.log(Object.keys(cache).filter((file) => /[\\\\/](typescript|esbuild)[\\\\/]/.test(file)));`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    expect(stdout).toMatch(/^tasker-componentize \d.*\n\[\]\n$/);
   });
 
   it.each([[[]], [['build']], [['make', '.']], [['build', '--watch', '.']], [['build', '--jobs', 'many', '.']]])(
@@ -78,5 +90,14 @@ describe('tasker-componentize', () => {
       expect.stringContaining('src/index.ts:7:42: Property'),
       '',
     ]);
+  });
+
+  it('tells the small parts of a bundle of many packages as one', () => {
+    const parts = Array.from({ length: 10 }, (_, index) => ({ name: `lib${index}`, bytes: 10_000 - index * 1_000 }));
+    const initialization = { mode: 'snapshot', reason: 'pure' } as const;
+    const result = { name: 'shop', namespace: 'n', initialization, handlers: [], publishers: [], subscriptions: [] };
+    expect(checked({ ...result, parts }, '1.0 s')).toMatch(
+      /^ {2}bundle {10}55\.0 kB: lib0 10\.0 kB \(18 %\), .*, lib6 4\.0 kB \(7 %\), 3 others 6\.0 kB \(11 %\)$/m,
+    );
   });
 });

@@ -103,8 +103,30 @@ export function registerShopHandlers(registry: HandlerRegistry): void {
     const template = `name: pay\nsteps:\n${['./ship.js', '../src/ship'].map((callable) => `  - name: s\n    handler:\n      callable: ${callable}\n`).join('')}`;
     const unlisted = 'export const version = 1;\n';
     const files = { 'src/index.ts': `${unlisted}${CHARGE}`, 'src/ship.ts': SHIP, 'template.yaml': template };
-    expect(await found(files)).toEqual(['Shop.Charge']);
+    expect(await found(files)).toEqual(['Shop.Charge', './ship.js', '../src/ship']);
     // A module that is not there is a handler that is not there.
     await expect(found({ ...files, 'src/ship.ts': null })).rejects.toThrow('names handlers the package does not have');
+  });
+
+  it('not at all where a template leaves it to a resolver of the package, whose callables it lists', async () => {
+    const source = `import { type HandlerRegistry, RegistryResolver } from '@tasker-systems/tasker';
+class Prices extends RegistryResolver {
+  static override _name = 'prices';
+  static override prefix = 'price:';
+  async resolveHandler() {
+    return null;
+  }
+}
+export function registerPriceHandlers(registry: HandlerRegistry): void {
+  void registry.addResolver(new Prices());
+}
+`;
+    const step = (method: string) =>
+      `  - name: s\n    handler:\n      callable: "price:1.19"\n      resolver: prices\n${method}`;
+    const template = `name: pay\nsteps:\n${step('')}${step('      method: net\n')}`;
+    const directory = packageOf({ ...BARE, 'src/index.ts': source, 'template.yaml': template });
+    expect((await check(directory, () => {})).handlers).toMatchObject([
+      { name: 'price:1.19', version: '1.0.0', capabilities: ['process'], methods: ['call', 'net'] },
+    ]);
   });
 });

@@ -6,6 +6,11 @@ import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { build } from '../dist/build.js';
 import { BuildError } from '../dist/build-error.js';
+import { type Bundle, bundle } from '../dist/bundle.js';
+import { packageModule, snapshotEntry } from '../dist/entry.js';
+import type { PlatformAsks } from '../dist/platform.js';
+import { findSources } from '../dist/sources.js';
+import { findToolchain, type World } from '../dist/toolchain.js';
 
 export type Files = Readonly<Record<string, string | null>>;
 
@@ -45,6 +50,17 @@ export function write(directory: string, files: Files): void {
       writeFileSync(file, content);
     }
   }
+}
+
+export function bundleOf(directory: string, world: World = 'handler', asks?: PlatformAsks): Promise<Bundle> {
+  return bundle({
+    directory,
+    name: 'shop',
+    entry: snapshotEntry(world),
+    packageModule: packageModule(findSources({ directory, module: null }, [])),
+    toolchain: findToolchain(),
+    ...(asks && { asks }),
+  });
 }
 
 /** What a person reads when the package does not build. */

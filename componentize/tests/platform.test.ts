@@ -2,26 +2,18 @@
 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Bundle, bundle } from '../dist/bundle.js';
-import { packageModule, snapshotEntry } from '../dist/entry.js';
+import type { Bundle } from '../dist/bundle.js';
+import type { PlatformAsks } from '../dist/platform.js';
 import { probe } from '../dist/probe.js';
-import { findSources } from '../dist/sources.js';
 import { findToolchain, type World } from '../dist/toolchain.js';
 import { typeCheck } from '../dist/type-check.js';
-import { CHARGE, type Files, packageOf } from './package.js';
+import { bundleOf, CHARGE, type Files, packageOf } from './package.js';
 import { repository } from './support/component.js';
 
 const toolchain = findToolchain();
 
-function bundled(
-  files: Files,
-  asks = { environment: false, mounts: false },
-  world: World = 'handler',
-): Promise<Bundle> {
-  const directory = packageOf(files);
-  const sources = packageModule(findSources({ directory, module: null }, []));
-  return bundle({ directory, name: 'shop', entry: snapshotEntry(world), packageModule: sources, toolchain, asks });
-}
+const bundled = (files: Files, world: World = 'handler', asks?: PlatformAsks) =>
+  bundleOf(packageOf(files), world, asks);
 
 /** A handler whose result is this expression. */
 const using = (expression: string, imports = ''): Files => ({
@@ -45,6 +37,11 @@ describe('a bundle', () => {
     ['typeof setImmediate', ['globals/timers', 'immediate']],
     ['Buffer.from("a")', ['buffer', 'globals/buffer']],
     ['global === globalThis', ['globals/global']],
+    ['URL.canParse("a")', ['globals/url']],
+    ['new Response("a").clone()', ['globals/response', 'response']],
+    ['{ clone: () => 1 }.clone()', []],
+    ['new TextDecoderStream()', ['globals/text-streams', 'text-streams']],
+    ['(async () => { for await (const part of []) { return part; } })()', ['globals/streams', 'web-stream']],
     ['"ä".normalize("NFC")', ['globals/normalize']],
   ])('of a handler that uses %s has that', async (expression, modules) => {
     expect(platformOf(await bundled(using(expression)))).toEqual(modules);
@@ -72,7 +69,7 @@ describe('a bundle', () => {
   it('asks the host for environment and files where the package asks for them, and nowhere else', async () => {
     const source = using('[process.env.REGION, existsSync("/data")]', "import { existsSync } from 'node:fs';\n");
     expect((await bundled(source)).code).not.toContain('wasi:');
-    const { code } = await bundled(source, { environment: true, mounts: true });
+    const { code } = await bundled(source, 'handler', { environment: true, mounts: true });
     expect(code).toContain('"wasi:cli/environment@0.2.12"');
     expect(code).toContain('"wasi:filesystem/preopens@0.2.12"');
   });
@@ -85,7 +82,7 @@ async function loading(code: string, call: string, type = 'commonjs'): Promise<B
     'node_modules/helper/index.js': code,
     'src/index.ts': `import { help } from 'helper';\nexport const answer = ${call};\n${CHARGE}`,
   };
-  const made = await bundled(files, undefined, 'full-handler');
+  const made = await bundled(files, 'full-handler');
   await probe(made);
   return made;
 }
@@ -146,13 +143,7 @@ exports.help = () => {
 });
 
 it('axios sends its requests with fetch', async () => {
-  const made = await bundle({
-    directory: join(repository, 'tests/guests/platform'),
-    name: 'platform',
-    entry: snapshotEntry('handler'),
-    packageModule: packageModule({ discover: ['./src/requests.ts'], table: {} }),
-    toolchain,
-  });
+  const made = await bundleOf(join(repository, 'tests/guests/platform'));
   expect(made.warnings).toEqual([]);
   expect(made.inputs.filter((input) => /follow-redirects|axios\/lib\/adapters\/http\.js/.test(input))).toEqual([]);
 });

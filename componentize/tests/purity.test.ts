@@ -1,25 +1,12 @@
 /** What the probe takes for pure at the top level of a module, and what it does not. */
 
 import { describe, expect, it } from 'vitest';
-import { type Bundle, bundle } from '../dist/bundle.js';
-import { packageModule, snapshotEntry } from '../dist/entry.js';
 import { type ProbeResult, probe } from '../dist/probe.js';
-import { findSources } from '../dist/sources.js';
-import { findToolchain, type World } from '../dist/toolchain.js';
-import { CHARGE, type Files, packageOf, write } from './package.js';
-
-function bundled(directory: string, world: World): Promise<Bundle> {
-  return bundle({
-    directory,
-    name: 'shop',
-    entry: snapshotEntry(world),
-    packageModule: packageModule(findSources({ directory, module: null }, [])),
-    toolchain: findToolchain(),
-  });
-}
+import type { World } from '../dist/toolchain.js';
+import { bundleOf, CHARGE, type Files, packageOf, write } from './package.js';
 
 async function probed(files: Files): Promise<ProbeResult> {
-  return probe(await bundled(packageOf(files), 'full-handler'));
+  return probe(await bundleOf(packageOf(files), 'full-handler'));
 }
 
 const IMPURE: ReadonlyArray<readonly [code: string, what: string]> = [
@@ -159,7 +146,7 @@ SubscriberRegistry.instance.register(Metrics);
     const directory = packageOf();
     const codeOf = async (world: World, source: string) => {
       write(directory, { 'src/index.ts': source });
-      const { code } = await bundled(directory, world);
+      const { code } = await bundleOf(directory, world);
       return code;
     };
     const names = /\bBasePublisher\b|\bBaseSubscriber\b|PublisherRegistry|InProcessDomainEventPoller/;

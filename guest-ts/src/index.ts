@@ -69,8 +69,13 @@ export { type DecisionPointOutcome, DecisionType } from './decision/outcome.js';
 export { type ApiHandlerArgs, type ApiHandlerOptions, defineApiHandler } from './dsl/api.js';
 export { type BatchConfig, defineBatchAnalyzer, defineBatchWorker } from './dsl/batch.js';
 export { Decision, defineDecisionHandler } from './dsl/decision.js';
-export type { DefinedHandler, HandlerArgs, HandlerFn, HandlerOptions } from './dsl/define.js';
-export { defineHandler } from './dsl/handler.js';
+export {
+  type DefinedHandler,
+  defineHandler,
+  type HandlerArgs,
+  type HandlerFn,
+  type HandlerOptions,
+} from './dsl/define.js';
 export * from './events/index.js';
 export {
   type ExecutableHandler,

@@ -82,6 +82,22 @@ describe('the description of a component', () => {
     expect(handlers.map(({ methods }) => methods)).toEqual([['call', 'reroute'], ['call'], ['call']]);
   });
 
+  it('lists what templates name by path or leave to a resolver, each once', () => {
+    const { handlers } = component
+      .snapshotComponent({
+        discover: [{ Ship }],
+        table: { './charge.js': { default: Charge }, './ship.js': { Ship }, './nothing.js': { helper: () => 1 } },
+        resolved: { 'price:1.19': ['call', 'net'], 'Shop.Ship': ['call', 'net'] },
+      })
+      .describe();
+    expect(handlers).toMatchObject([
+      { name: 'Shop.Ship', methods: ['call'] },
+      { name: './charge.js', version: '2.0.0', capabilities: ['process', 'payments'], methods: ['call', 'refund'] },
+      { name: './ship.js', methods: ['call'] },
+      { name: 'price:1.19', version: '1.0.0', capabilities: ['process'], methods: ['call', 'net'] },
+    ]);
+  });
+
   it('calls no host import', () => {
     component.snapshotComponent(modules({ Charge })).describe();
     expect(hostLog.asked).toEqual([]);

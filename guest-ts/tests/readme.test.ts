@@ -3,12 +3,22 @@
 import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { check } from '../../componentize/dist/check.js';
 import { packageOf } from '../../componentize/tests/package.js';
 import { repository } from '../../componentize/tests/support/component.js';
-import type { BasePublisher, StepHandlerClass } from '../src/index.js';
-import { clearClientRuntime, setClientRuntime } from '../src/index.js';
+import { registerHandlers } from '../src/component/discover.js';
+import {
+  type BasePublisher,
+  clearClientRuntime,
+  clearEventRuntime,
+  type HandlerEntry,
+  HandlerRegistry,
+  ResolverChain,
+  type StepHandler,
+  setClientRuntime,
+  setEventRuntime,
+} from '../src/index.js';
 import { type RunOptions, runHandler } from '../src/testing/index.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -41,6 +51,14 @@ const RUNS: Record<string, Array<[RunOptions, Expected]>> = {
     [{ input: { order_id: 7 } }, { result: { id: 7 } }],
     [{ input: { order_id: 8 } }, { error: { type: 'service_unavailable', retryable: true } }],
   ],
+  'Shop.FetchRate': [
+    [{ input: { currency: 'EUR' } }, { result: { rate: 1.5 } }],
+    [{}, { error: { type: 'service_unavailable', retryable: true } }],
+  ],
+  'Shop.CheckFraud': [
+    [{ input: { order_id: 7 } }, { result: decision('create_steps', { step_names: ['approve'] }) }],
+    [{ input: { order_id: 8 } }, { error: { type: 'service_unavailable', retryable: true } }],
+  ],
   'Shop.RouteOrder': [
     [{ input: { amount: 5 } }, { result: decision('create_steps', { step_names: ['auto_approve'] }) }],
     [{}, { result: decision('no_branches') }],
@@ -64,7 +82,19 @@ const RUNS: Record<string, Array<[RunOptions, Expected]>> = {
       { result: { worker_count: 1, scenario: 'with_batches' } },
     ],
   ],
+  'Import.PlanMails': [
+    [{ input: { mails: 120 } }, { result: { batch_processing_outcome: { worker_count: 3, total_items: 120 } } }],
+  ],
+  'Import.SendMails': [
+    [{ stepInputs: share(0, 2) }, { result: { sent: 2 }, saved: [{ cursor: 1 }, { cursor: 2, itemsProcessed: 2 }] }],
+    [
+      { stepInputs: share(0, 2), checkpoint: { cursor: 1, items_processed: 1 } },
+      { result: { sent: 2 }, saved: [{ cursor: 2 }] },
+    ],
+  ],
   'Shop.Pay': [[{}, { result: { transaction: 't-1' } }]],
+  'Shop.Track': [[{ input: { parcel: 'p-1' } }, { result: { event: 'parcel.seen {"parcel":"p-1"} fast' } }]],
+  'Shop.NetPrice': [[{ input: { net: 2 } }, { result: { net: 2 } }]],
   'Shop.Reorder': [[{ input: { order_id: 7 } }, { result: { task: 'submitted' } }]],
   'Files.Receive': [
     [{}, { result: { name: 'report', size: '12,345', isSigned: false } }],
@@ -86,44 +116,59 @@ const RUNS: Record<string, Array<[RunOptions, Expected]>> = {
   ],
 };
 
+/** What answers the requests of the README: anything else is not available. */
+const ANSWERS: Record<string, unknown> = {
+  'GET https://api.example/orders/7?expand=items': { id: 7 },
+  'GET https://api.example/rates/EUR': 1.5,
+  'POST https://api.example/fraud {"order":7}': {},
+};
+
+beforeEach(() => {
+  setClientRuntime({ submitTask: () => '{"task_uuid":"submitted"}' } as never);
+  setEventRuntime(({ name, payload, delivery }) => `${name} ${payload} ${delivery}`);
+  vi.stubGlobal('fetch', async (url: string, { method, body }: RequestInit) => {
+    const answer = ANSWERS[[method, url, ...(body ? [body] : [])].join(' ')];
+    return answer === undefined ? Response.json({}, { status: 503 }) : Response.json(answer);
+  });
+});
+
 afterEach(() => {
   clearClientRuntime();
+  clearEventRuntime();
+  ResolverChain.resetDefault();
   vi.unstubAllGlobals();
 });
+
+/** The modules the README shows, each built as far as it goes without an engine, and loaded. */
+async function module(code: string) {
+  const directory = packageOf({ 'package.json': null, 'tasker.toml': null, 'src/index.ts': null, 'handler.ts': code });
+  const path = join(directory, 'handler.ts');
+  const checked = await check(path, () => {});
+  expect(checked.initialization.mode).toBe('snapshot');
+  return { checked, exports: (await import(path)) as Record<string, unknown> };
+}
 
 describe('every example of the README with handlers', () => {
   it.each(handlers.map((code) => [/'((?:Hello|Shop|Import|Files)\.\w+)'/.exec(code)?.[1], code] as const))(
     'builds and does what it says: %s',
     async (_, code) => {
-      const directory = packageOf({
-        'package.json': null,
-        'tasker.toml': null,
-        'src/index.ts': null,
-        'handler.ts': code,
-      });
-      const checked = await check(join(directory, 'handler.ts'), () => {});
-      expect(checked.initialization.mode).toBe('snapshot');
+      vi.spyOn(console, 'info').mockImplementation(() => {});
+      const { checked, exports } = await module(code);
       expect(checked.handlers.length).toBeGreaterThan(0);
 
-      setClientRuntime({ submitTask: () => '{"task_uuid":"submitted"}' } as never);
-      vi.stubGlobal('fetch', async (url: string | URL | Request) =>
-        String(url instanceof Request ? url.url : url) === 'https://api.example/orders/7?expand=items'
-          ? Response.json({ id: 7 })
-          : Response.json({}, { status: 503 }),
-      );
-      const exports = (await import(join(directory, 'handler.ts'))) as Record<string, StepHandlerClass>;
+      const chain = ResolverChain.shared();
+      registerHandlers([exports], chain.explicit, HandlerRegistry.instance());
       for (const { name } of checked.handlers) {
-        const type = Object.values(exports).find(({ handlerName }) => handlerName === name) as StepHandlerClass;
         expect(RUNS, `what ${name} does is not tested`).toHaveProperty([name]);
         for (const [options, expected] of RUNS[name] ?? []) {
-          expect(await runHandler(type, options)).toMatchObject(expected);
+          expect(await runHandler(chain.explicit.entry(name) as HandlerEntry, options)).toMatchObject(expected);
         }
       }
     },
   );
 
   it('are all there are', () => {
-    expect(handlers).toHaveLength(10);
+    expect(handlers).toHaveLength(14);
     expect(tests).toHaveLength(1);
     for (const name of Object.keys(RUNS)) {
       expect(readme).toContain(`'${name}'`);
@@ -133,14 +178,23 @@ describe('every example of the README with handlers', () => {
 
 it('the publisher and the subscriber of the README are found, and hand on what they say', async () => {
   const code = handlers.find((candidate) => candidate.includes('BasePublisher')) as string;
-  const directory = packageOf({ 'src/index.ts': code });
-  const { publishers, subscriptions } = await check(directory, () => {});
-  expect(publishers).toEqual([{ name: 'payments', reports: false }]);
-  expect(subscriptions).toEqual([{ subscriber: 'Ledger', patterns: ['payment.*'] }]);
-  const { Payments } = (await import(join(directory, 'src/index.ts'))) as { Payments: new () => BasePublisher };
+  const { checked, exports } = await module(code);
+  expect(checked.publishers).toEqual([{ name: 'payments', reports: false }]);
+  expect(checked.subscriptions).toEqual([{ subscriber: 'Ledger', patterns: ['payment.*'] }]);
+  const { Payments } = exports as { Payments: new () => BasePublisher };
   expect(
     new Payments().transformPayload({ success: true, result: { transaction: 't', card: '4' }, metadata: {} }),
   ).toEqual({ transaction: 't' });
+});
+
+it('the resolver of the README makes the handlers it says', async () => {
+  vi.spyOn(console, 'info').mockImplementation(() => {});
+  const code = handlers.find((candidate) => candidate.includes('RegistryResolver')) as string;
+  const { exports } = await module(code);
+  const chain = ResolverChain.shared();
+  registerHandlers([exports], chain.explicit, HandlerRegistry.instance());
+  const price = await chain.resolve({ callable: 'price:1.19', resolver: 'prices' });
+  expect(await runHandler(price as StepHandler, { input: { net: 100 } })).toMatchObject({ result: { gross: 119 } });
 });
 
 describe('the test of the README', async () => {

@@ -5,9 +5,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { transpile } from '@bytecodealliance/jco';
 import { onTestFinished } from 'vitest';
-import type { WitPublishers } from '../../../guest-ts/src/component/publishers.js';
-import type { WitSubscribers } from '../../../guest-ts/src/component/subscribers.js';
-import type { WitCheckpointYield, WitHandlers, WitStepOutcome } from '../../../guest-ts/src/component/wit.js';
+import type {
+  WitCheckpointYield,
+  WitHandlers,
+  WitPublishers,
+  WitStepOutcome,
+  WitSubscribers,
+} from '../../../guest-ts/src/component/wit.js';
 
 export const repository = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -14,11 +14,13 @@ export interface Endpoint {
 /** Values of the query by name; what is `null` or undefined is left out. */
 export type QueryParams = Record<string, unknown>;
 
+/** What `get` and `delete` take in one object. */
 export interface QueryOptions {
   params?: QueryParams;
   headers?: Record<string, string>;
 }
 
+/** What `post`, `put` and `patch` send. */
 export interface BodyOptions {
   /** Nothing is sent for a falsy one: not for `0`, `''` or `false` either. */
   body?: unknown;

@@ -6,6 +6,7 @@ const RETRYABLE: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 /** Seconds to wait when the service says until when, and not how long. */
 const WAIT_FOR_A_DATE = 60;
 
+/** What a service answered, and what that means for the step. */
 export class ApiResponse {
   readonly statusCode: number;
   /** By their names in lower case. */

@@ -1,8 +1,8 @@
 /** Step results made of what a service answered, or why it did not. */
 
-import { messageOf } from '../component/thrown.js';
 import { ErrorType } from '../types/error-type.js';
 import { StepHandlerResult } from '../types/step-handler-result.js';
+import { messageOf } from '../types/thrown.js';
 import type { ApiResponse } from './response.js';
 
 type Data = Record<string, unknown>;

@@ -4,6 +4,7 @@ import { StepHandlerResult } from '../types/step-handler-result.js';
 
 type Data = Record<string, unknown>;
 
+/** Sums over all workers. */
 export interface BatchAggregationResult {
   total_processed: number;
   total_succeeded: number;

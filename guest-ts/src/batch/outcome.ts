@@ -29,10 +29,12 @@ export interface RustBatchWorkerInputs {
   is_no_op: boolean;
 }
 
+/** There is nothing to work on. */
 export interface NoBatchesOutcome {
   type: 'no_batches';
 }
 
+/** A worker for each cursor configuration. */
 export interface CreateBatchesOutcome {
   type: 'create_batches';
   /** A `batch_worker` step of the template that depends on the batchable one. */
@@ -42,8 +44,10 @@ export interface CreateBatchesOutcome {
   total_items: number;
 }
 
+/** What a batchable step came to: workers or none. */
 export type BatchProcessingOutcome = NoBatchesOutcome | CreateBatchesOutcome;
 
+/** The outcome of a batchable step that found nothing to work on. */
 export function noBatches(): NoBatchesOutcome {
   return { type: 'no_batches' };
 }
@@ -67,10 +71,12 @@ export function createBatches(
   };
 }
 
+/** Whether there is nothing to work on. */
 export function isNoBatches(outcome: BatchProcessingOutcome): outcome is NoBatchesOutcome {
   return outcome.type === 'no_batches';
 }
 
+/** Whether workers are made. */
 export function isCreateBatches(outcome: BatchProcessingOutcome): outcome is CreateBatchesOutcome {
   return outcome.type === 'create_batches';
 }

@@ -6,6 +6,7 @@ import type { RustBatchWorkerInputs } from './outcome.js';
 
 type Data = Record<string, unknown>;
 
+/** The batch of a worker, and how far an earlier call of it came. */
 export interface BatchWorkerContext {
   batchId: string;
   cursorConfig: CursorConfig;

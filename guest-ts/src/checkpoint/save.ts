@@ -1,6 +1,6 @@
 /** Progress stored while a call goes on. In a component the host stores it; elsewhere a test says what happens. */
 
-import { messageOf } from '../component/thrown.js';
+import { messageOf } from '../types/thrown.js';
 import { type Progress, progress } from './progress.js';
 
 /** Stores progress, or throws with the reason why not. */
@@ -8,10 +8,12 @@ export type CheckpointRuntime = (progress: Progress) => void;
 
 let runtime: CheckpointRuntime | null = null;
 
+/** Says who stores what `saveCheckpoint` is called with; a component does it by itself. */
 export function setCheckpointRuntime(save: CheckpointRuntime): void {
   runtime = save;
 }
 
+/** Leaves nobody to store checkpoints: `saveCheckpoint` throws. */
 export function clearCheckpointRuntime(): void {
   runtime = null;
 }

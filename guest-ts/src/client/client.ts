@@ -9,6 +9,7 @@ import type {
 } from './responses.js';
 import { type ClientLayer, type ClientRuntime, hostLayer, TaskerClientError } from './runtime.js';
 
+/** A task to be created; only its name need be said. */
 export interface CreateTaskOptions {
   /** Of the template. */
   name: string;
@@ -36,6 +37,7 @@ export interface CreateTaskOptions {
   idempotencyKey?: string;
 }
 
+/** Which tasks are listed, and how many. */
 export interface ListTasksOptions {
   /** 1 to 100; default 50. */
   limit?: number;

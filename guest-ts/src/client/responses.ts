@@ -1,5 +1,6 @@
 /** What the host answers, as it writes it. Times are ISO 8601. */
 
+/** A task, and how far its steps are. */
 export interface TaskResponse {
   task_uuid: string;
   name: string;
@@ -50,6 +51,7 @@ export interface StepReadinessStatus {
   last_attempted_at: string | null;
 }
 
+/** A step, and what its latest attempt left. */
 export interface StepResponse extends StepReadinessStatus {
   step_uuid: string;
   created_at: string;
@@ -83,16 +85,19 @@ export interface PaginationInfo {
   has_more: boolean;
 }
 
+/** Some of the tasks, and where they are in all there are. */
 export interface TaskListResponse {
   /** Newest first. */
   tasks: TaskResponse[];
   pagination: PaginationInfo;
 }
 
+/** The end of a task that was cancelled. */
 export interface CancelTaskResponse {
   cancelled: boolean;
 }
 
+/** How the host is. */
 export interface HealthCheckResponse {
   healthy: boolean;
   status: string;

@@ -16,6 +16,7 @@ export interface ClientRuntime {
   healthCheck(): string;
 }
 
+/** A task to be created, in the form the host reads. */
 export interface TaskSubmission {
   name: string;
   namespace?: string | undefined;
@@ -32,6 +33,7 @@ export interface TaskSubmission {
   idempotencyKey?: string | undefined;
 }
 
+/** Which tasks are listed, in the form the host reads. */
 export interface TaskQuery {
   limit?: number | undefined;
   offset?: number | undefined;
@@ -53,10 +55,12 @@ export class TaskerClientError extends Error {
 
 let installed: ClientRuntime | null = null;
 
+/** Says who answers the client; a component with the grant does it by itself. */
 export function setClientRuntime(runtime: ClientRuntime): void {
   installed = runtime;
 }
 
+/** Leaves nobody to answer: the client throws. */
 export function clearClientRuntime(): void {
   installed = null;
 }

@@ -9,8 +9,8 @@ import type { HandlerDefinition } from '../registry/handler-definition.js';
 import { type HandlerMethod, handlerMethod } from '../registry/method-dispatch.js';
 import type { ResolverChain } from '../registry/resolver-chain.js';
 import { StepContext } from '../types/step-context.js';
+import { messageOf } from '../types/thrown.js';
 import { outcomeOf, outcomeOfThrown } from './outcome.js';
-import { messageOf } from './thrown.js';
 import type { WitDispatchError, WitStepContext, WitStepOutcome } from './wit.js';
 
 const NO_CALLABLE: WitStepOutcome = {

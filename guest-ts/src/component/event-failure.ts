@@ -1,7 +1,7 @@
 /** What an event's code threw, as the one text that the host gets. */
 
+import { messageOf, readThrown } from '../types/thrown.js';
 import type { PackageModules } from './index.js';
-import { messageOf, readThrown } from './thrown.js';
 
 /** `TypeError: no amount`: the class and the message. */
 export function explain(thrown: unknown): string {

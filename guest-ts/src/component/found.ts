@@ -4,7 +4,7 @@
  * pure as modules.
  */
 
-import { messageOf } from './thrown.js';
+import { messageOf } from '../types/thrown.js';
 
 export interface Kind<T extends object> {
   what: 'publisher' | 'subscriber';

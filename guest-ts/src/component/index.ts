@@ -5,28 +5,29 @@
  */
 
 import { type ModuleTable, setModuleTable } from '../registry/class-lookup.js';
-import { ExplicitMappingResolver } from '../registry/explicit-mapping.js';
 import { HandlerRegistry } from '../registry/handler-registry.js';
 import { ResolverChain } from '../registry/resolver-chain.js';
+import { messageOf } from '../types/thrown.js';
 import { VERSION } from '../version.js';
 import { describeHandlers } from './describe.js';
 import { type ModuleExports, registerHandlers } from './discover.js';
 import { dispatch } from './dispatch.js';
 import { installHostCheckpoint } from './host-checkpoint.js';
 import { installHostLog, openHostLog } from './host-log.js';
-import { messageOf } from './thrown.js';
 import type { WitDispatchError, WitHandlerDescriptor, WitHandlers } from './wit.js';
 
 export { prewarm } from './prewarm.js';
-export { lazyPublishers, snapshotPublishers, type WitPublisherDescriptor } from './publishers.js';
-export { lazySubscribers, snapshotSubscribers, type WitSubscription } from './subscribers.js';
-export type { WitHandlerDescriptor } from './wit.js';
+export { lazyPublishers, snapshotPublishers } from './publishers.js';
+export { lazySubscribers, snapshotSubscribers } from './subscribers.js';
+export type { WitHandlerDescriptor, WitPublisherDescriptor, WitSubscription } from './wit.js';
 
 export interface PackageModules {
   /** Modules whose exports are searched for handlers. */
   discover: readonly ModuleExports[];
   /** Modules that templates name by path. */
   table: ModuleTable;
+  /** Callables that the template leaves to a resolver of the package, and the methods it names. */
+  resolved?: Readonly<Record<string, readonly string[]>>;
 }
 
 installHostLog();
@@ -37,7 +38,7 @@ export function snapshotComponent(modules: PackageModules): WitHandlers {
   const chain = load(modules);
   // Describing constructs the handlers, and a constructor need not be as pure as a module: not before the call.
   return component(
-    () => describeHandlers(explicitOf(chain)),
+    () => describeHandlers(chain.explicit, modules),
     () => chain,
   );
 }
@@ -86,14 +87,6 @@ function component(
 function load(modules: PackageModules): ResolverChain {
   setModuleTable(modules.table);
   const chain = ResolverChain.shared();
-  registerHandlers(modules.discover, explicitOf(chain), HandlerRegistry.instance());
+  registerHandlers(modules.discover, chain.explicit, HandlerRegistry.instance());
   return chain;
-}
-
-function explicitOf(chain: ResolverChain): ExplicitMappingResolver {
-  const resolver = chain.getResolver('explicit_mapping');
-  if (resolver instanceof ExplicitMappingResolver) {
-    return resolver;
-  }
-  throw new Error("A resolver of another kind took the name 'explicit_mapping': give it its own name");
 }

@@ -2,7 +2,7 @@
 
 import { progress } from '../checkpoint/progress.js';
 import type { OrchestrationMetadata, StepHandlerResult } from '../types/step-handler-result.js';
-import { messageOf, readThrown } from './thrown.js';
+import { messageOf, readThrown } from '../types/thrown.js';
 import type { WitErrorType, WitFailure, WitStepOutcome } from './wit.js';
 
 const STANDARD_TYPES: Readonly<Record<string, WitErrorType>> = {

@@ -11,32 +11,8 @@ import { explain, loaded } from './event-failure.js';
 import { Found, type Kind } from './found.js';
 import { openHostLog } from './host-log.js';
 import type { PackageModules } from './index.js';
-
-export interface WitPublisherDescriptor {
-  name: string;
-  reports: boolean;
-}
-
-export interface WitPublishRequest {
-  publisher: string;
-  /** A JSON object, `RequestContext`. */
-  context: string;
-}
-
-export interface WitPublication {
-  payload: string;
-  metadata: string;
-}
-
-export type WitPublishDecision = { tag: 'publish'; val: WitPublication } | { tag: 'skip' };
-
-/** The exported interface `publishers`. */
-export interface WitPublishers {
-  listPublishers(): WitPublisherDescriptor[];
-  /** @throws string why there is no event */
-  prepare(request: WitPublishRequest): Promise<WitPublishDecision>;
-  published(request: WitPublishRequest, publication: WitPublication, failure: string | undefined): Promise<void>;
-}
+import { once } from './once.js';
+import type { WitPublication, WitPublisherDescriptor, WitPublishers, WitPublishRequest } from './wit.js';
 
 interface RequestContext {
   declaration: EventDeclaration;
@@ -60,11 +36,7 @@ const PUBLISHER: Kind<BasePublisher> = {
 
 /** The package's modules were initialised when the component was built. */
 export function snapshotPublishers(modules: PackageModules): WitPublishers {
-  let found: Found<BasePublisher> | null = null;
-  const find = () => {
-    found ??= findPublishers(modules);
-    return found;
-  };
+  const find = once(() => findPublishers(modules));
   return publishers(() => describe(find()), find);
 }
 
@@ -73,13 +45,9 @@ export function lazyPublishers(
   descriptors: WitPublisherDescriptor[],
   loadModules: () => Promise<{ modules: PackageModules }>,
 ): WitPublishers {
-  let found: Found<BasePublisher> | null = null;
   return publishers(
     () => descriptors,
-    async () => {
-      found ??= findPublishers(await loaded(loadModules));
-      return found;
-    },
+    once(async () => findPublishers(await loaded(loadModules))),
   );
 }
 

@@ -10,18 +10,8 @@ import { explain, loaded } from './event-failure.js';
 import { Found, type Kind } from './found.js';
 import { openHostLog } from './host-log.js';
 import type { PackageModules } from './index.js';
-
-export interface WitSubscription {
-  subscriber: string;
-  patterns: string[];
-}
-
-/** The exported interface `subscribers`. */
-export interface WitSubscribers {
-  listSubscriptions(): WitSubscription[];
-  /** @throws string why the event was not handled */
-  onEvent(subscriber: string, event: string): Promise<void>;
-}
+import { once } from './once.js';
+import type { WitSubscribers, WitSubscription } from './wit.js';
 
 const SUBSCRIBER: Kind<BaseSubscriber> = {
   what: 'subscriber',
@@ -33,11 +23,7 @@ const SUBSCRIBER: Kind<BaseSubscriber> = {
 
 /** The package's modules were initialised when the component was built. */
 export function snapshotSubscribers(modules: PackageModules): WitSubscribers {
-  let found: Found<BaseSubscriber> | null = null;
-  const find = () => {
-    found ??= findSubscribers(modules);
-    return found;
-  };
+  const find = once(() => findSubscribers(modules));
   return subscribers(() => describe(find()), find);
 }
 
@@ -46,13 +32,9 @@ export function lazySubscribers(
   subscriptions: WitSubscription[],
   loadModules: () => Promise<{ modules: PackageModules }>,
 ): WitSubscribers {
-  let found: Found<BaseSubscriber> | null = null;
   return subscribers(
     () => subscriptions,
-    async () => {
-      found ??= findSubscribers(await loaded(loadModules));
-      return found;
-    },
+    once(async () => findSubscribers(await loaded(loadModules))),
   );
 }
 

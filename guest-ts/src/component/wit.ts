@@ -65,3 +65,41 @@ export interface WitHandlers {
   describe(): WitComponentInfo;
   handle(context: WitStepContext): Promise<WitStepOutcome>;
 }
+
+export interface WitPublisherDescriptor {
+  name: string;
+  reports: boolean;
+}
+
+export interface WitPublishRequest {
+  publisher: string;
+  /** A JSON object, the declaration, the step's result and context. */
+  context: string;
+}
+
+export interface WitPublication {
+  payload: string;
+  metadata: string;
+}
+
+export type WitPublishDecision = { tag: 'publish'; val: WitPublication } | { tag: 'skip' };
+
+/** The exported interface `publishers`. */
+export interface WitPublishers {
+  listPublishers(): WitPublisherDescriptor[];
+  /** @throws string why there is no event */
+  prepare(request: WitPublishRequest): Promise<WitPublishDecision>;
+  published(request: WitPublishRequest, publication: WitPublication, failure: string | undefined): Promise<void>;
+}
+
+export interface WitSubscription {
+  subscriber: string;
+  patterns: string[];
+}
+
+/** The exported interface `subscribers`. */
+export interface WitSubscribers {
+  listSubscriptions(): WitSubscription[];
+  /** @throws string why the event was not handled */
+  onEvent(subscriber: string, event: string): Promise<void>;
+}

@@ -2,6 +2,7 @@ import { type APICapable, applyAPI } from '../api/mixin.js';
 import type { StepHandler } from '../handler/step-handler.js';
 import { type DefinedHandler, defineStep, type HandlerArgs, type HandlerOptions } from './define.js';
 
+/** What a handler made of a function takes and gets, and the service it talks to. */
 export interface ApiHandlerOptions extends HandlerOptions {
   /** What every path is put behind, as it is. */
   baseUrl: string;

@@ -8,6 +8,7 @@ import { failureOf } from './failure.js';
 /** The class a `define...` function returns: export it, and the build finds it. */
 export type DefinedHandler = (new () => StepHandler) & typeof StepHandler;
 
+/** What a handler made of a function gets of the step, by the function's parameters. */
 export interface HandlerOptions {
   /** Steps this one depends on, by the parameter that gets their result; `null` for a missing one. */
   depends?: Record<string, string>;
@@ -26,7 +27,14 @@ export type HandlerArgs = Record<string, unknown> & { context: StepContext };
  */
 export type HandlerFn = (args: HandlerArgs) => unknown;
 
+/** A step handler made of a function. */
+export function defineHandler(name: string, options: HandlerOptions, fn: HandlerFn): DefinedHandler {
+  return defineStep(name, options, fn);
+}
+
 /**
+ * What all `define...` functions come to.
+ *
  * @param run returns what `resultOf` makes a result of; gets the handler too
  * @param equip gives a new handler what it has beside `call`
  */

@@ -1,7 +1,7 @@
-import { messageOf } from '../component/thrown.js';
 import { ErrorType } from '../types/error-type.js';
 import { PermanentError, RetryableError } from '../types/errors.js';
 import { StepHandlerResult } from '../types/step-handler-result.js';
+import { messageOf } from '../types/thrown.js';
 
 /** What a handler's function threw, as a result. */
 export function failureOf(thrown: unknown): StepHandlerResult {

@@ -4,6 +4,7 @@
  * (`[grants] events = true`), else nobody.
  */
 
+/** How an event is sent, and what goes with it. */
 export interface DirectEventOptions {
   /** Joins the event's metadata. */
   metadata?: Record<string, unknown>;
@@ -38,10 +39,12 @@ const NOT_GRANTED = 'events capability not granted';
 
 let installed: EventRuntime | null = null;
 
+/** Says who sends events; a component with the grant does it by itself. */
 export function setEventRuntime(publish: EventRuntime): void {
   installed = publish;
 }
 
+/** Leaves nobody to send events: `publishEvent` throws. */
 export function clearEventRuntime(): void {
   installed = null;
 }

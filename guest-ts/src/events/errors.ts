@@ -1,5 +1,6 @@
 /** What the publisher registry refuses. */
 
+/** No publisher has the name. */
 export class PublisherNotFoundError extends Error {
   readonly publisherName: string;
   readonly registeredPublishers: string[];
@@ -12,6 +13,7 @@ export class PublisherNotFoundError extends Error {
   }
 }
 
+/** Publishers that are required are missing. */
 export class PublisherValidationError extends Error {
   readonly missingPublishers: string[];
   readonly registeredPublishers: string[];
@@ -24,6 +26,7 @@ export class PublisherValidationError extends Error {
   }
 }
 
+/** Publishers come too late. */
 export class RegistryFrozenError extends Error {
   constructor() {
     super('The publisher registry is frozen: register publishers before it is validated');
@@ -31,6 +34,7 @@ export class RegistryFrozenError extends Error {
   }
 }
 
+/** Two publishers have one name. */
 export class DuplicatePublisherError extends Error {
   readonly publisherName: string;
 

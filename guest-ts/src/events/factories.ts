@@ -9,6 +9,7 @@ import type {
   StepResult,
 } from './types.js';
 
+/** What publishers know of a step; what is not given has a default. */
 export function createStepEventContext(data: {
   taskUuid: string;
   stepUuid: string;
@@ -29,6 +30,7 @@ export function createStepEventContext(data: {
   };
 }
 
+/** An event as subscribers see it. */
 export function createDomainEvent(data: {
   eventId: string;
   eventName: string;

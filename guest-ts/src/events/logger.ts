@@ -6,8 +6,10 @@
 import { type FieldsFirst, readCall, scalars } from '../logging/fields-first.js';
 import { type LogFields, logDebug, logError, logInfo, logTrace, logWarn } from '../logging/index.js';
 
+/** Writes one record: fields first, or the message alone. */
 export type EventLogMethod = FieldsFirst;
 
+/** pino's levels. */
 export interface EventLogger {
   fatal: EventLogMethod;
   error: EventLogMethod;

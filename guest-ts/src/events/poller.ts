@@ -8,9 +8,12 @@ import { matchesPattern } from './pattern.js';
 import { asError } from './sync-or-async.js';
 import type { DomainEvent } from './types.js';
 
+/** Gets an event; it is waited for before the next one is handed out. */
 export type DomainEventCallback = (event: DomainEvent) => unknown;
+/** Hears what a callback or the poll function threw. */
 export type DomainEventErrorCallback = (error: Error) => void;
 
+/** What a poller has done so far. */
 export interface PollerStats {
   /** Poll cycles run. */
   readonly pollCount: number;
@@ -20,6 +23,7 @@ export interface PollerStats {
   readonly running: boolean;
 }
 
+/** How often events are asked for, and how many at once. */
 export interface DomainEventPollerConfig {
   /** Default 10. */
   readonly pollIntervalMs?: number;
@@ -27,6 +31,7 @@ export interface DomainEventPollerConfig {
   readonly maxEventsPerPoll?: number;
 }
 
+/** Asks a poll function for events, and hands each to the callbacks whose pattern it fits. */
 export class InProcessDomainEventPoller {
   private readonly logger = eventLogger();
   private readonly pollIntervalMs: number;

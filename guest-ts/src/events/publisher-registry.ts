@@ -17,6 +17,7 @@ const DEFAULT = 'default';
 
 let shared: PublisherRegistry | null = null;
 
+/** Publishers by name; there is one registry. */
 export class PublisherRegistry {
   private readonly publishers = new Map<string, BasePublisher>();
   private readonly defaultPublisher = new DefaultPublisher();

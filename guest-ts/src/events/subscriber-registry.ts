@@ -8,6 +8,7 @@ import type { InProcessDomainEventPoller } from './poller.js';
 import type { BaseSubscriber, SubscriberClass } from './subscriber.js';
 import { patternsOf } from './subscription.js';
 
+/** Which subscribers there are, and which of them have started. */
 export interface SubscriberStats {
   readonly started: boolean;
   /** Instances. */
@@ -22,6 +23,7 @@ export interface SubscriberStats {
 
 let shared: SubscriberRegistry | null = null;
 
+/** Subscribers that start and stop together; there is one registry. */
 export class SubscriberRegistry {
   private readonly classes: SubscriberClass[] = [];
   private readonly instances: BaseSubscriber[] = [];

@@ -12,6 +12,7 @@ import type { InProcessDomainEventPoller } from './poller.js';
 import { patternsOf } from './subscription.js';
 import type { DomainEvent, HookReturn, SubscriberResult } from './types.js';
 
+/** A class that subscribers are constructed from. */
 export interface SubscriberClass {
   subscribesTo(): string[];
   readonly name: string;

@@ -1,5 +1,6 @@
 /** The shapes that publishers and subscribers see. */
 
+/** A JSON object. */
 export type Payload = Record<string, unknown>;
 
 /** What is known about the step whose completion is announced. */
@@ -25,6 +26,7 @@ export interface EventDeclaration {
   readonly schema?: Payload;
 }
 
+/** What a step came to. */
 export interface StepResult {
   readonly success: boolean;
   /** What the handler returned. */
@@ -32,6 +34,7 @@ export interface StepResult {
   readonly metadata?: Payload;
 }
 
+/** Where an event comes from, and what its publisher added. */
 export interface DomainEventMetadata {
   readonly taskUuid: string;
   readonly stepUuid: string;

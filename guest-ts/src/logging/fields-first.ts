@@ -2,6 +2,7 @@
 
 import type { LogFields } from './index.js';
 
+/** Writes one record: fields first, or the message alone. */
 export interface FieldsFirst {
   (fields: unknown, message?: string, ...args: unknown[]): void;
   (message: string, ...args: unknown[]): void;

@@ -5,10 +5,12 @@
  * record becomes a line on the console: a log call never fails its caller.
  */
 
+/** Fields of a record; those that are undefined are left out. */
 export interface LogFields {
   [key: string]: string | number | boolean | null | undefined;
 }
 
+/** Writes one record. */
 export type LogMethod = (message: string, fields: Record<string, string | number | boolean | null>) => void;
 
 /** Where log records go. */
@@ -22,10 +24,12 @@ export interface LoggingRuntime {
 
 let installed: LoggingRuntime | null = null;
 
+/** Says where log records go; a component does it by itself. */
 export function setLoggingRuntime(runtime: LoggingRuntime): void {
   installed = runtime;
 }
 
+/** Lets log records be lines on the console. */
 export function clearLoggingRuntime(): void {
   installed = null;
 }
@@ -39,26 +43,32 @@ export function restoreLoggingRuntime(runtime: LoggingRuntime | null): void {
   installed = runtime;
 }
 
+/** A record of what cannot be mended here. */
 export function logError(message: string, fields?: LogFields): void {
   write('logError', 'ERROR', message, fields);
 }
 
+/** A record of what is not as it should be. */
 export function logWarn(message: string, fields?: LogFields): void {
   write('logWarn', 'WARN', message, fields);
 }
 
+/** A record of what happened. */
 export function logInfo(message: string, fields?: LogFields): void {
   write('logInfo', 'INFO', message, fields);
 }
 
+/** A record of what helps to find an error. */
 export function logDebug(message: string, fields?: LogFields): void {
   write('logDebug', 'DEBUG', message, fields);
 }
 
+/** A record of every turn. */
 export function logTrace(message: string, fields?: LogFields): void {
   write('logTrace', 'TRACE', message, fields);
 }
 
+/** The five levels, with fields of its own. */
 export interface Logger {
   error(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;

@@ -15,6 +15,7 @@ import type {
   SerializerFn,
 } from './options.js';
 
+/** What `pino()` and `child()` return. */
 export interface Logger {
   fatal: FieldsFirst;
   error: FieldsFirst;

@@ -1,12 +1,18 @@
 /** What `pino()` and `child()` take. Options that say where records go and how they look there have no effect here. */
 
+/** The levels every logger has. */
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+/** A level, or none at all. */
 export type LevelWithSilent = Level | 'silent';
+/** A level of any name. */
 export type LevelWithSilentOrString = LevelWithSilent | (string & {});
+/** Fields of every record of a logger. */
 export type Bindings = Record<string, unknown>;
+/** What becomes of a field. */
 // biome-ignore lint/suspicious/noExplicitAny: a serializer knows what its field holds
 export type SerializerFn = (value: any) => any;
 
+/** What must not be logged. */
 export interface RedactOptions {
   /** Such as `password`, `user.token`, `items[*].secret`. */
   paths: string[];
@@ -15,6 +21,7 @@ export interface RedactOptions {
   remove?: boolean;
 }
 
+/** What `child()` takes beside fields. */
 export interface ChildLoggerOptions {
   level?: LevelWithSilentOrString;
   msgPrefix?: string;
@@ -24,6 +31,7 @@ export interface ChildLoggerOptions {
   [unsupported: string]: unknown;
 }
 
+/** What `pino()` takes. */
 export interface LoggerOptions extends ChildLoggerOptions {
   /** A field of every record. */
   name?: string;

@@ -10,6 +10,9 @@ const BODY_HEADERS = ['content-encoding', 'content-language', 'content-length', 
 /** They are meant for the origin they were sent to. */
 const CREDENTIALS = ['authorization', 'cookie', 'host', 'proxy-authorization'];
 
+/** Not called by its name: the builder would bring what responses need for theirs. */
+const { clone: cloneRequest } = Request.prototype;
+
 type Fetch = typeof globalThis.fetch;
 type Body = BodyInit | null | undefined;
 
@@ -64,7 +67,7 @@ function describe(input: RequestInfo | URL, init: RequestInit = {}): Sent {
     };
   }
   // Sending a request consumes its body.
-  const copy = body == null && input.body != null ? input.clone() : null;
+  const copy = body == null && input.body != null ? cloneRequest.call(input) : null;
   return {
     url: input.url,
     method: (method ?? input.method).toUpperCase(),

@@ -1,7 +1,6 @@
 import type { StepHandler, StepHandlerClass } from '../handler/step-handler.js';
 import type { BaseResolver } from './base-resolver.js';
-import { construct, isHandlerClass } from './construct.js';
-import { HandlerInitError } from './errors.js';
+import { construct, isHandlerClass, orNone } from './construct.js';
 import type { HandlerDefinition } from './handler-definition.js';
 
 /** Exports of the modules a component carries, by the path a template names them with. */
@@ -27,30 +26,17 @@ export class ClassLookupResolver implements BaseResolver {
   }
 
   async resolve(definition: HandlerDefinition): Promise<StepHandler | null> {
-    try {
-      return this.resolveSync(definition);
-    } catch (error) {
-      if (!(error instanceof HandlerInitError)) {
-        throw error;
-      }
-      console.error(`[ClassLookupResolver] ${error.message}:`, error.cause);
-      return null;
-    }
+    return orNone('ClassLookupResolver', () => this.resolveSync(definition));
   }
 
   resolveSync(definition: HandlerDefinition): StepHandler | null {
-    if (!this.canResolve(definition) || !Object.hasOwn(modules, definition.callable)) {
-      return null;
-    }
-    const type = firstHandlerClass(modules[definition.callable]);
-    return type === null ? null : construct(type);
+    const type = this.canResolve(definition) ? this.entry(definition.callable) : undefined;
+    return type === undefined ? null : construct(type);
   }
-}
 
-function firstHandlerClass(exports: Readonly<Record<string, unknown>> | undefined): StepHandlerClass | null {
-  if (exports === undefined) {
-    return null;
+  /** The class that a path leads to: the module's default export, else the first that is one. */
+  entry(callable: string): StepHandlerClass | undefined {
+    const exports = Object.hasOwn(modules, callable) ? modules[callable] : undefined;
+    return exports && [exports.default, ...Object.values(exports)].find(isHandlerClass);
   }
-  const candidates = [exports.default, ...Object.values(exports)];
-  return candidates.find(isHandlerClass) ?? null;
 }

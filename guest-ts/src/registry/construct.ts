@@ -14,3 +14,16 @@ export function construct(type: StepHandlerClass): StepHandler {
     throw new HandlerInitError(`Failed to instantiate ${type.name}`, error);
   }
 }
+
+/** For who takes a handler that cannot be constructed for none: what its constructor threw goes to the console. */
+export function orNone<T>(who: string, find: () => T | null): T | null {
+  try {
+    return find();
+  } catch (error) {
+    if (!(error instanceof HandlerInitError)) {
+      throw error;
+    }
+    console.error(`[${who}] ${error.message}:`, error.cause);
+    return null;
+  }
+}

@@ -1,9 +1,10 @@
 import type { StepHandler, StepHandlerClass } from '../handler/step-handler.js';
 import type { BaseResolver, ResolverConfig } from './base-resolver.js';
-import { construct } from './construct.js';
+import { construct, orNone } from './construct.js';
 import { HandlerInitError } from './errors.js';
 import type { HandlerDefinition } from './handler-definition.js';
 
+/** Makes a handler, for each resolve anew. */
 export type HandlerFactory = (config: ResolverConfig) => StepHandler;
 
 /** A class (constructed for each resolve), a factory (called for each resolve) or a shared instance. */
@@ -41,15 +42,7 @@ export class ExplicitMappingResolver implements BaseResolver {
   }
 
   async resolve(definition: HandlerDefinition, config?: ResolverConfig): Promise<StepHandler | null> {
-    try {
-      return this.resolveSync(definition, config);
-    } catch (error) {
-      if (!(error instanceof HandlerInitError)) {
-        throw error;
-      }
-      console.error(`[ExplicitMappingResolver] ${error.message}:`, error.cause);
-      return null;
-    }
+    return orNone('ExplicitMappingResolver', () => this.resolveSync(definition, config));
   }
 
   resolveSync(definition: HandlerDefinition, config?: ResolverConfig): StepHandler | null {

@@ -16,24 +16,30 @@ export interface HandlerDefinitionDto {
   initialization?: Record<string, unknown> | null;
 }
 
+/** A callable alone, or all a template says. */
 export type HandlerSpec = string | HandlerDefinition | HandlerDefinitionDto;
 
+/** The method that is run: `call` where none is named. */
 export function effectiveMethod(definition: HandlerDefinition): string {
   return definition.method || 'call';
 }
 
+/** Whether another method than `call` is run. */
 export function usesMethodDispatch(definition: HandlerDefinition): boolean {
   return effectiveMethod(definition) !== 'call';
 }
 
+/** Whether one resolver is named. */
 export function hasResolverHint(definition: HandlerDefinition): boolean {
   return Boolean(definition.resolver);
 }
 
+/** The definition of a callable alone. */
 export function fromCallable(callable: string): HandlerDefinition {
   return { callable, method: null, resolver: null, initialization: {} };
 }
 
+/** The definition of what a template says; of nothing, the one with an empty callable. */
 export function fromDto(dto: HandlerDefinitionDto | null | undefined): HandlerDefinition {
   return {
     callable: dto?.callable ?? '',
@@ -43,6 +49,7 @@ export function fromDto(dto: HandlerDefinitionDto | null | undefined): HandlerDe
   };
 }
 
+/** The definition of either. */
 export function normalizeToDefinition(spec: HandlerSpec): HandlerDefinition {
   return typeof spec === 'string' ? fromCallable(spec) : fromDto(spec);
 }

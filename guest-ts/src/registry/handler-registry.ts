@@ -1,10 +1,11 @@
 import type { ExecutableHandler, StepHandlerClass } from '../handler/step-handler.js';
 import type { BaseResolver } from './base-resolver.js';
-import { HandlerInitError } from './errors.js';
-import { ExplicitMappingResolver } from './explicit-mapping.js';
-import { fromCallable, type HandlerSpec, normalizeToDefinition } from './handler-definition.js';
+import { orNone } from './construct.js';
+import type { ExplicitMappingResolver } from './explicit-mapping.js';
+import { fromCallable, type HandlerDefinition, type HandlerSpec, normalizeToDefinition } from './handler-definition.js';
 import { ResolverChain } from './resolver-chain.js';
 
+/** As much of a registry as handlers are looked up by. */
 export interface HandlerRegistryInterface {
   resolve(spec: HandlerSpec): Promise<ExecutableHandler | null>;
   register(name: string, handlerClass: StepHandlerClass): void;
@@ -50,30 +51,17 @@ export class HandlerRegistry implements HandlerRegistryInterface {
   /** A new instance of the handler, its method made `call`; `null`, with a warning, when there is none. */
   async resolve(spec: HandlerSpec): Promise<ExecutableHandler | null> {
     const definition = normalizeToDefinition(spec);
-    const handler = await this.#chain.resolve(definition);
-    if (handler === null) {
-      console.warn(`[HandlerRegistry] Handler not found: ${definition.callable}`);
-    }
-    return handler;
+    return orWarn(definition, await this.#chain.resolve(definition));
   }
 
   /** `resolve` without a promise, for the resolvers that need none (the built-in ones). */
   resolveSync(spec: HandlerSpec): ExecutableHandler | null {
     const definition = normalizeToDefinition(spec);
-    try {
-      const handler = this.#chain.locate(definition);
-      if (handler !== null && !(handler instanceof Promise)) {
-        return this.#chain.wrapForMethodDispatch(handler, definition);
-      }
-    } catch (error) {
-      if (!(error instanceof HandlerInitError)) {
-        throw error;
-      }
-      console.error(`[HandlerRegistry] ${error.message}:`, error.cause);
-      return null;
-    }
-    console.warn(`[HandlerRegistry] Handler not found: ${definition.callable}`);
-    return null;
+    const handler = orNone('HandlerRegistry', () => {
+      const located = this.#chain.locate(definition);
+      return located instanceof Promise ? null : located;
+    });
+    return orWarn(definition, handler && this.#chain.wrapForMethodDispatch(handler, definition));
   }
 
   /** @deprecated Resolvers return instances; always `undefined`. */
@@ -130,10 +118,13 @@ export class HandlerRegistry implements HandlerRegistryInterface {
   }
 
   get #explicit(): ExplicitMappingResolver {
-    const resolver = this.#chain.getResolver('explicit_mapping');
-    if (!(resolver instanceof ExplicitMappingResolver)) {
-      throw new Error("The resolver 'explicit_mapping' was replaced by another kind: handlers cannot be registered");
-    }
-    return resolver;
+    return this.#chain.explicit;
   }
+}
+
+function orWarn(definition: HandlerDefinition, handler: ExecutableHandler | null): ExecutableHandler | null {
+  if (handler === null) {
+    console.warn(`[HandlerRegistry] Handler not found: ${definition.callable}`);
+  }
+  return handler;
 }

@@ -48,6 +48,15 @@ export class ResolverChain {
     return this.#byName.get(name);
   }
 
+  /** The resolver that handlers are registered with. */
+  get explicit(): ExplicitMappingResolver {
+    const resolver = this.#byName.get('explicit_mapping');
+    if (resolver instanceof ExplicitMappingResolver) {
+      return resolver;
+    }
+    throw new Error("A resolver of another kind took the name 'explicit_mapping': give it its own name");
+  }
+
   listResolvers(): Array<[string, number]> {
     return this.#resolvers.map((resolver) => [resolver.name, resolver.priority]);
   }
@@ -68,22 +77,26 @@ export class ResolverChain {
   /**
    * The handler itself, whichever method the definition names, at once where the resolver can.
    *
+   * @param first which of the candidates to begin with
    * @throws ResolverNotFoundError when the definition names an unknown resolver
    * @throws HandlerInitError when the handler exists and cannot be constructed
    */
   locate(
     definition: HandlerDefinition,
     config?: ResolverConfig,
+    first = 0,
   ): ExecutableHandler | null | Promise<ExecutableHandler | null> {
     const candidates = this.#candidates(definition);
     // Indexed: this runs in every step, and iterators are slow in an interpreter.
-    for (let index = 0; index < candidates.length; index += 1) {
+    for (let index = first; index < candidates.length; index += 1) {
       const resolver = candidates[index] as BaseResolver;
       if (!resolver.canResolve(definition, config)) {
         continue;
       }
       if (resolver.resolveSync === undefined) {
-        return this.#locateAmong(candidates.slice(index), definition, config);
+        return Promise.resolve(resolver.resolve(definition, config)).then(
+          (handler) => handler ?? this.locate(definition, config, index + 1),
+        );
       }
       const handler = resolver.resolveSync(definition, config);
       if (handler !== null) {
@@ -108,22 +121,6 @@ export class ResolverChain {
       return handler;
     }
     return new MethodDispatchWrapper(handler, method);
-  }
-
-  async #locateAmong(
-    candidates: BaseResolver[],
-    definition: HandlerDefinition,
-    config?: ResolverConfig,
-  ): Promise<ExecutableHandler | null> {
-    for (const resolver of candidates) {
-      if (resolver.canResolve(definition, config)) {
-        const handler = resolver.resolveSync?.(definition, config) ?? (await resolver.resolve(definition, config));
-        if (handler !== null) {
-          return handler;
-        }
-      }
-    }
-    return null;
   }
 
   #candidates(definition: HandlerDefinition): BaseResolver[] {

@@ -23,6 +23,7 @@ import { CORRELATION, STEP, type StepOptions, stepEvent, TASK } from './event.js
 
 export type { StepOptions } from './event.js';
 
+/** What the handler is to see, and which of its methods is run. */
 export interface RunOptions extends StepOptions {
   /** The method a template would name; default `call`. */
   method?: string;
@@ -44,6 +45,7 @@ export interface HandlerRun {
   logs: RunLog[];
 }
 
+/** What the step fails with. */
 export interface RunError {
   message: string;
   /** Such as `permanent_error`, or the class of what was thrown. */
@@ -52,12 +54,14 @@ export interface RunError {
   retryable: boolean;
 }
 
+/** Progress, as the host stores it. */
 export interface RunCheckpoint {
   cursor: unknown;
   itemsProcessed: number;
   accumulatedResults: Record<string, unknown> | null;
 }
 
+/** A log record. */
 export interface RunLog {
   level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   message: string;

@@ -1,5 +1,6 @@
 import { type Checkpoint, type FfiStepEvent, flattenEvent, isNestedEvent, type NestedStepEvent } from './step-event.js';
 
+/** What a step context is made of; `fromFfiEvent` makes it of an event. */
 export interface StepContextParams {
   event: FfiStepEvent;
   taskUuid: string;

@@ -6,6 +6,7 @@
  * so that the rest of the SDK knows only one shape.
  */
 
+/** The task of a step. */
 export interface TaskInfo {
   taskUuid: string;
   name: string;
@@ -21,6 +22,7 @@ export interface TaskInfo {
   createdAt?: string;
 }
 
+/** The step, and how often it was tried. */
 export interface WorkflowStepInfo {
   workflowStepUuid: string;
   name: string;
@@ -39,6 +41,7 @@ export interface Checkpoint {
   accumulated_results?: Record<string, unknown> | null;
 }
 
+/** What the template says of the step. */
 export interface StepDefinition {
   name: string;
   description?: string | null;
@@ -55,6 +58,7 @@ export interface StepDefinition {
   maxBackoffMs?: number | null;
 }
 
+/** A step to be run, as the host sends it. */
 export interface FfiStepEvent {
   eventId: string;
   taskUuid: string;
@@ -66,6 +70,7 @@ export interface FfiStepEvent {
   dependencyResults?: Record<string, unknown>;
 }
 
+/** A step to be run, as the first design had it. */
 export interface NestedStepEvent {
   event_id?: string;
   task_uuid?: string;

@@ -10,6 +10,7 @@ export interface OrchestrationMetadata {
   custom?: Record<string, unknown>;
 }
 
+/** When to try again. */
 export interface BackoffHint {
   backoffType?: string;
   backoff_type?: string;
@@ -18,6 +19,7 @@ export interface BackoffHint {
   context?: string | null;
 }
 
+/** What a result is made of; only `success` need be said. */
 export interface StepHandlerResultParams {
   success: boolean;
   result?: Record<string, unknown> | null;

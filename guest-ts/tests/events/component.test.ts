@@ -2,8 +2,7 @@
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PackageModules } from '../../src/component/index.js';
-import type { WitPublishers } from '../../src/component/publishers.js';
-import type { WitSubscribers } from '../../src/component/subscribers.js';
+import type { WitPublishers, WitSubscribers } from '../../src/component/wit.js';
 import * as sdk from '../../src/index.js';
 import type { hostLog as HostLog } from '../host/log.js';
 

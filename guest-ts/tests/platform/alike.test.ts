@@ -10,6 +10,7 @@ import nodeEvents from 'node:events';
 import nodePath from 'node:path';
 import nodeQuerystring from 'node:querystring';
 import nodeStream from 'node:stream';
+import nodeConsumers from 'node:stream/consumers';
 import nodeDecoder from 'node:string_decoder';
 import nodeTimers from 'node:timers/promises';
 import nodeUrl from 'node:url';
@@ -24,6 +25,7 @@ import crypto from '../../src/platform/node/crypto.js';
 import EventEmitter from '../../src/platform/node/events.js';
 import path from '../../src/platform/node/path.js';
 import querystring from '../../src/platform/node/querystring.js';
+import consumers from '../../src/platform/node/stream/consumers.js';
 import stream from '../../src/platform/node/stream.js';
 import decoder from '../../src/platform/node/string_decoder.js';
 import timers from '../../src/platform/node/timers/promises.js';
@@ -42,6 +44,7 @@ const AREAS: Record<string, [ask: (module: never) => unknown, node: unknown, our
   crypto: [digests.crypto, nodeCrypto, crypto],
   timers: [waiting.timers, nodeTimers, timers],
   streams: [waiting.streams, nodeStream, stream],
+  consumers: [waiting.consumers, nodeConsumers, consumers],
   callbacks: [waiting.callbacks, nodeUtil, util],
   emitted: [waiting.emitted, nodeEvents, EventEmitter],
 };

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { following } from '../../src/platform/fetch.js';
+import undici from '../../src/platform/undici.js';
 
 /** As the engine's: what is answered is handed back, a redirect too. */
 const native: typeof fetch = (input, init) => fetch(input, { ...init, redirect: 'manual' });
@@ -110,5 +111,25 @@ describe('a redirect', () => {
       return native(...request);
     });
     await expect(aborting(`${await server()}/302/x`, { signal: controller.signal })).rejects.toThrow(/abort/i);
+  });
+});
+
+describe('undici', () => {
+  it('asks with fetch, and hands redirects back where it does', async () => {
+    const origin = await server();
+    const { statusCode, headers, body } = await undici.request(`${origin}/plain?a=b`, {
+      ...POST,
+      query: { c: 'd' },
+    } as never);
+    expect([statusCode, typeof headers.date]).toEqual([200, 'string']);
+    expect(await body.json()).toMatchObject({ method: 'POST', url: '/plain?a=b&c=d', own: 'kept', body: 'a body' });
+    expect((await undici.request(`${origin}/302/x`)).statusCode).toBe(302);
+    expect(await seen(undici.fetch(`${origin}/302/x`))).toMatchObject({ status: 200, redirected: true });
+  });
+
+  it('says of what it has no place for that it has none', () => {
+    expect(() => new (undici.Agent as never as new () => unknown)()).toThrow(
+      'undici#Agent does not work in a component: the host keeps the connections: use fetch',
+    );
   });
 });

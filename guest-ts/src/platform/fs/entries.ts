@@ -1,7 +1,7 @@
 /** Files and directories themselves: what there is, made, moved and removed. */
 
 import type { Descriptor, DescriptorType } from 'wasi:filesystem/types@0.2.12';
-import { close, withFile, writeAt } from './content.js';
+import { CHUNK_BYTES, close, withFile, writeAt } from './content.js';
 import { attempt, FileError, isAbsent } from './errors.js';
 import { aboveMounts, absolute, type PathLike, type Place, place } from './place.js';
 import { Dirent, Stats } from './stats.js';
@@ -198,7 +198,7 @@ export function copyFileSync(from: PathLike, to: PathLike, mode = 0): void {
   withFile(from, 'r', (source) =>
     withFile(to, mode & constants.COPYFILE_EXCL ? 'wx' : 'w', (target) => {
       for (let at = 0n; ; ) {
-        const [chunk, end] = attempt('copyfile', String(from), () => source.read(65_536n, at));
+        const [chunk, end] = attempt('copyfile', String(from), () => source.read(BigInt(CHUNK_BYTES), at));
         at = writeAt(target, String(to), chunk, at);
         if (end || chunk.length === 0) {
           return;

@@ -6,6 +6,7 @@ import EventEmitter, * as events from 'node:events';
 import path from 'node:path';
 import querystring from 'node:querystring';
 import stream from 'node:stream';
+import consumers from 'node:stream/consumers';
 import decoder from 'node:string_decoder';
 import timers from 'node:timers/promises';
 import url from 'node:url';
@@ -33,6 +34,7 @@ export const Alike = defineHandler('platform.alike', {}, async () => ({
   crypto: digests.crypto(crypto),
   timers: await async.timers(timers),
   streams: await async.streams(stream),
+  consumers: await async.consumers(consumers),
   callbacks: await async.callbacks(util),
   emitted: await async.emitted(events as never),
 }));

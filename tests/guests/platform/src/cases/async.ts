@@ -2,6 +2,7 @@
 
 import type eventsModule from 'node:events';
 import type streamModule from 'node:stream';
+import type consumersModule from 'node:stream/consumers';
 import type timersModule from 'node:timers/promises';
 import type utilModule from 'node:util';
 
@@ -62,6 +63,19 @@ export async function streams(stream: typeof streamModule) {
     (error) => `${error.name}: ${error.message}`,
   );
   return { written, read, failed };
+}
+
+export async function consumers({ arrayBuffer, blob, buffer, json, text }: typeof consumersModule) {
+  const parts = () => new Blob(['{"a":', '"ä"}']).stream() as never;
+  async function* words() {
+    yield 'a';
+    yield new TextEncoder().encode('ä');
+  }
+  return {
+    text: [await text(parts()), await text(words() as never)],
+    json: await json(parts()),
+    bytes: [(await buffer(parts())).length, (await arrayBuffer(parts())).byteLength, (await blob(parts())).size],
+  };
 }
 
 export async function callbacks(util: typeof utilModule) {

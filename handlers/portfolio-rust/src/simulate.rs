@@ -9,7 +9,7 @@ use rand_pcg::Pcg32;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::check::Portfolio;
+use crate::check::{Portfolio, Position};
 use crate::losses::Losses;
 use crate::step::{Step, json, success, try_again};
 use crate::tasker::handler::types::{CheckpointYield, Failure, StepOutcome};
@@ -18,7 +18,7 @@ use crate::tasker::handler::{execution, log};
 /// Scenarios between two looks at the clock: a few milliseconds for a portfolio of a dozen positions.
 const SLICE: u64 = 10_000;
 /// What a slice and the way back to the host may take on a busy machine.
-const MARGIN_MS: u32 = 50;
+const MARGIN_MS: u32 = 100;
 /// How much of a price's movement is the whole market's.
 const CORRELATION: f64 = 0.3;
 const TRADING_DAYS_PER_YEAR: f64 = 252.0;
@@ -59,7 +59,7 @@ pub fn call(step: &Step) -> Result<StepOutcome, Failure> {
     Ok(success(&json!({
         "scenarios": scenarios,
         "value_cents": portfolio.value_cents,
-        "value_at_risk_cents": { "95": losses.quantile(0.95).round(), "99": losses.quantile(0.99).round() },
+        "value_at_risk_cents": { "95": losses.quantile(0.95) as i64, "99": losses.quantile(0.99) as i64 },
     })))
 }
 
@@ -81,7 +81,7 @@ struct Market {
 impl Market {
     fn of(portfolio: &Portfolio) -> Self {
         let day = TRADING_DAYS_PER_YEAR.sqrt().recip();
-        let deviation = |position: &crate::check::Position| f64::from(position.value_cents) * position.volatility * day;
+        let deviation = |position: &Position| f64::from(position.value_cents) * position.volatility * day;
         Self { deviations: portfolio.positions.iter().map(deviation).collect() }
     }
 

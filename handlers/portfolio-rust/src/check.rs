@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::step::{Step, refused, success};
+use crate::step::{Error, Step, success};
 use crate::tasker::handler::log;
-use crate::tasker::handler::types::{Failure, StepOutcome};
+use crate::tasker::handler::types::StepOutcome;
 
 #[derive(Deserialize)]
 struct Input {
@@ -29,19 +29,20 @@ pub struct Position {
     pub volatility: f64,
 }
 
-pub fn call(step: &Step) -> Result<StepOutcome, Failure> {
+pub fn call(step: &Step) -> Result<StepOutcome, Error> {
     let Input { positions } = step.input()?;
     if positions.is_empty() {
-        return Err(refused("empty_portfolio", "positions is empty, expected at least one".into()));
+        return Err(Error::permanent("empty_portfolio", "positions is empty, expected at least one"));
     }
     let mut symbols = HashSet::new();
     for Position { symbol, volatility, .. } in &positions {
         if !symbols.insert(symbol) {
-            return Err(refused("duplicate_position", format!("{symbol} is there twice; add its positions up")));
+            let message = format!("{symbol} is there twice, expected once with the value of both");
+            return Err(Error::permanent("duplicate_position", message));
         }
         if !(0.0..=5.0).contains(volatility) {
             let message = format!("the volatility of {symbol} is {volatility}, expected 0 to 5");
-            return Err(refused("volatility_out_of_range", message));
+            return Err(Error::permanent("volatility_out_of_range", message));
         }
     }
     let value_cents = positions.iter().map(|position| u64::from(position.value_cents)).sum();

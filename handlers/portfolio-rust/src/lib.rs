@@ -43,7 +43,7 @@ impl Guest for Component {
             SIMULATE => simulate::call(&step),
             unknown => return Err(DispatchError::HandlerNotFound(unknown.into())),
         };
-        Ok(outcome.unwrap_or_else(StepOutcome::Failure))
+        Ok(outcome.unwrap_or_else(Into::into))
     }
 }
 

@@ -19,9 +19,10 @@ impl Losses {
     }
 
     pub fn add(&mut self, loss: f64) {
+        let last = self.counts.len() - 1;
         // A cast of a float stops at the bounds of the integer.
-        let range = ((loss / self.worst + 1.0) / 2.0 * RANGES as f64) as usize;
-        self.counts[range.min(RANGES - 1)] += 1;
+        let range = ((loss / self.worst + 1.0) / 2.0 * self.counts.len() as f64) as usize;
+        self.counts[range.min(last)] += 1;
         self.scenarios += 1;
     }
 
@@ -29,10 +30,11 @@ impl Losses {
     pub fn quantile(&self, share: f64) -> f64 {
         let wanted = (share * self.scenarios as f64).ceil() as u64;
         let mut seen = 0;
-        let reached = self.counts.iter().position(|count| {
-            seen += count;
-            seen >= wanted
+        let below = self.counts.iter().take_while(|count| {
+            seen += *count;
+            seen < wanted
         });
-        ((reached.unwrap_or(RANGES - 1) + 1) as f64 / RANGES as f64 * 2.0 - 1.0) * self.worst
+        let upper = (below.count() + 1) as f64 / self.counts.len() as f64;
+        (2.0 * upper - 1.0) * self.worst
     }
 }

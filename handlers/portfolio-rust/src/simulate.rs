@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::check::{Portfolio, Position};
 use crate::losses::Losses;
-use crate::step::{Step, json, success, try_again};
-use crate::tasker::handler::types::{CheckpointYield, Failure, StepOutcome};
+use crate::step::{Error, Step, json, success};
+use crate::tasker::handler::types::{CheckpointYield, StepOutcome};
 use crate::tasker::handler::{execution, log};
 
 /// Scenarios between two looks at the clock: a few milliseconds for a portfolio of a dozen positions.
@@ -35,7 +35,7 @@ fn hundred_thousand() -> u64 {
     100_000
 }
 
-pub fn call(step: &Step) -> Result<StepOutcome, Failure> {
+pub fn call(step: &Step) -> Result<StepOutcome, Error> {
     let Input { scenarios, seed } = step.input()?;
     let portfolio: Portfolio = step.result_of("check_portfolio")?;
     let market = Market::of(&portfolio);
@@ -44,7 +44,7 @@ pub fn call(step: &Step) -> Result<StepOutcome, Failure> {
     let left = execution::remaining_ms();
     if left < MARGIN_MS {
         let message = format!("{left} ms are left, and {SLICE} scenarios may take {MARGIN_MS}");
-        return Err(try_again("too_little_time", message));
+        return Err(Error::retryable("too_little_time", message));
     }
     while losses.scenarios < scenarios {
         let mut random = Pcg32::new(seed, losses.scenarios / SLICE);

@@ -50,49 +50,60 @@ impl<'event> Step<'event> {
     }
 
     /// The context of the task.
-    pub fn input<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T, Error> {
         parse("the task's context", self.task.context)
     }
 
     /// What the step called `name`, a dependency of this one, returned.
-    pub fn result_of<T: DeserializeOwned>(&self, name: &str) -> Result<T, Failure> {
-        let missing = || refused("missing_dependency", format!("the step does not depend on {name}"));
+    pub fn result_of<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+        let missing = || Error::permanent("missing_dependency", format!("the step does not depend on {name}"));
         parse(name, self.dependency_results.get(name).ok_or_else(missing)?.result)
     }
 
     /// What the last checkpoint carried, if there has been one.
-    pub fn progress<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
+    pub fn progress<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
         let checkpoint = self.workflow_step.checkpoint.as_ref();
         checkpoint.map(|checkpoint| parse("the checkpoint", checkpoint.accumulated_results)).transpose()
     }
 }
 
-fn parse<T: DeserializeOwned>(what: &str, json: &RawValue) -> Result<T, Failure> {
-    serde_json::from_str(json.get()).map_err(|error| refused("unexpected_json", format!("{what}: {error}")))
+fn parse<T: DeserializeOwned>(what: &str, json: &RawValue) -> Result<T, Error> {
+    serde_json::from_str(json.get()).map_err(|error| Error::permanent("unexpected_json", format!("{what}: {error}")))
 }
 
 pub fn success(result: &impl Serialize) -> StepOutcome {
     StepOutcome::Success(Success { result: json(result), metadata: "{}".into() })
 }
 
-/// A failure that the same input brings again: the step is not tried again.
-pub fn refused(code: &str, message: String) -> Failure {
-    failure(ErrorType::ValidationError, code, message, false)
+/// Why a handler gave up.
+pub struct Error {
+    code: &'static str,
+    message: String,
+    retryable: bool,
 }
 
-/// A failure that may not be there next time: the step is tried again if its template allows it.
-pub fn try_again(code: &str, message: String) -> Failure {
-    failure(ErrorType::RetryableError, code, message, true)
+impl Error {
+    /// For what the same input brings again: the step is not tried again.
+    pub fn permanent(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retryable: false }
+    }
+
+    /// For what may not be there next time: the step is tried again if its template allows it.
+    pub fn retryable(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retryable: true }
+    }
 }
 
-fn failure(error_type: ErrorType, code: &str, message: String, retryable: bool) -> Failure {
-    Failure {
-        message,
-        error_type,
-        error_code: Some(code.into()),
-        retryable,
-        metadata: "{}".into(),
-        backtrace: Vec::new(),
+impl From<Error> for StepOutcome {
+    fn from(error: Error) -> Self {
+        Self::Failure(Failure {
+            message: error.message,
+            error_type: if error.retryable { ErrorType::RetryableError } else { ErrorType::PermanentError },
+            error_code: Some(error.code.into()),
+            retryable: error.retryable,
+            metadata: "{}".into(),
+            backtrace: Vec::new(),
+        })
     }
 }
 

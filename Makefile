@@ -18,7 +18,7 @@ demo: host handlers ## Build everything and run two workflows on a private Postg
 	@$(HOST) demo
 
 .PHONY: test
-test: host guests lint ## Install, build and run every check (what CI runs)
+test: host guests rust-handlers lint ## Install, build and run every check (what CI runs)
 	$(call say,"TypeScript tests")
 	@$(NPM) test --silent
 	$(call say,"Rust unit and integration tests")
@@ -34,7 +34,9 @@ bench: host guests ## Measure the sandbox, the way of a step, a full database, l
 lint: tools node_modules ## Formatting, clippy, rustdoc, tsc and Biome
 	$(call say,"rustfmt and clippy and rustdoc")
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path $(RUST_HANDLERS)/Cargo.toml --check
 	@$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@$(CARGO) clippy --manifest-path $(RUST_HANDLERS)/Cargo.toml --target-dir target/rust-handlers --quiet -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(call say,"tsc and Biome")
 	@$(NPM) run --silent check
@@ -44,7 +46,7 @@ docs: node_modules ## Write the API documentation of the npm packages: target/ty
 	@$(NPM) run --silent docs
 
 .PHONY: build
-build: host guests ## Build the host and every component
+build: host guests rust-handlers ## Build the host and every component
 
 .PHONY: host
 host: tools
@@ -60,6 +62,13 @@ handlers: tools node_modules
 guests: handlers
 	$(call say,"building the components that the tests run")
 	@$(NPM) run --silent build:tests
+
+RUST_HANDLERS := handlers/portfolio-rust
+
+.PHONY: rust-handlers
+rust-handlers: tools node_modules
+	$(call say,"building the example in Rust (where Rust has no wasm32 library yet: about three minutes, once)")
+	@$(NPM) run --silent build --workspace $(RUST_HANDLERS)
 
 node_modules: package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json tests/hostile/package.json tests/hostile/*/package.json)
 	$(call say,"installing npm packages (about half a minute)")
@@ -80,6 +89,7 @@ tools:
 .PHONY: fmt
 fmt: node_modules ## Format everything
 	@$(CARGO) fmt --all
+	@$(CARGO) fmt --manifest-path $(RUST_HANDLERS)/Cargo.toml
 	@$(NPM) run --silent fmt
 
 .PHONY: clean

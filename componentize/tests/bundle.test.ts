@@ -17,6 +17,12 @@ it('a plain handler carries nothing for decisions, batches and functions', async
   expect(await foldersOf(CHARGE)).toEqual(ALWAYS);
 });
 
+it('a plain handler stays small however much the SDK has', async () => {
+  const { code } = await bundleOf(packageOf({ 'src/index.ts': CHARGE }));
+  // The smallest SDK that ever ran a step took 41,400 bytes.
+  expect(code.length).toBeLessThan(41_400 * 1.1);
+});
+
 it('a handler made of a function carries nothing for decisions and batches', async () => {
   const source = `import { defineHandler } ${SDK}\nexport const Charge = defineHandler('charge', {}, async () => ({}));\n`;
   expect(await foldersOf(source)).toEqual([...ALWAYS, 'dsl'].sort());

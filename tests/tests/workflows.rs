@@ -74,6 +74,25 @@ async fn a_handler_sees_the_event_that_upstream_handlers_expect() {
 }
 
 #[tokio::test]
+async fn a_handler_is_found_by_name_and_method_by_the_path_of_its_module_and_by_a_resolver_of_its_package() {
+    let database = TestDatabase::create().await;
+    let _host = HostProcess::start(&database, Settings { packages: &["found"], config: "" }).await;
+    let task = create_tasks(&database.store, "found", "every_way", "{}", 1).await[0];
+
+    wait_for(&database.store, task, &["complete"]).await;
+    let steps = database.store.steps(task).await.unwrap();
+    for (name, expected) in [
+        ("by_name", json!({"found": "by name"})),
+        ("by_method", json!({"found": "by method"})),
+        ("by_path", json!({"found": "by path"})),
+        ("by_resolver", json!({"found": "by resolver", "product": 6})),
+    ] {
+        assert_eq!(result(step(&steps, name)), expected, "{name}");
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn a_retryable_failure_runs_again_after_the_templates_backoff() {
     let database = TestDatabase::create().await;
     let _host = HostProcess::start(&database, Settings { packages: &["probe"], config: "" }).await;

@@ -2,9 +2,8 @@
 //! handler inside a WebAssembly component, in a store of its own that is thrown away afterwards.
 //!
 //! A step is **claim → execute → complete**. A module knows only what stands left of it in
-//! `document â grants â config â template â store â registry â sandbox â orchestration â client â events â dispatch â
-//! host â doctor â cli`. Only [`store`]
-//! holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
+//! `document → grants → config → template → store → registry → sandbox → orchestration → client → events → dispatch →
+//! host → doctor → cli`. Only [`store`] holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
 
 pub mod cli;
 pub mod client;

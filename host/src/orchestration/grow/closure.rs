@@ -136,14 +136,15 @@ impl<'a> Task<'a> {
         Ok(edges)
     }
 
-    /// What a new step waits for: the step that decided on it, if nothing else is left to wait for. One that waited for
-    /// finished steps alone would be released by none of them.
+    /// What a new step waits for: the step that decided on it too, unless it waits for another new one. Whatever else is
+    /// left to wait for may finish before this growth is committed, and a step whose parents have all finished by then
+    /// would be released by none of them.
     fn parents_of_new(&self, number: usize) -> Vec<Uuid> {
         let declared = self.graph.parents(number).iter().copied();
         let awaited: Vec<usize> = declared.chain(self.deciders_awaited(number)).collect();
-        let waits = awaited.iter().any(|parent| self.unfinished(*parent).next().is_some());
+        let is_released = awaited.iter().any(|parent| self.created[*parent] || *parent == self.deciding);
         let mut parents = self.uuids(awaited);
-        if !waits {
+        if !is_released {
             parents.extend(self.uuids([self.deciding]));
         }
         parents

@@ -66,7 +66,7 @@ fn cursors_pass_through_as_the_handler_wrote_them() {
         written.contains(r#""start_cursor":{"b": 1e2, "a": 12345678901234567890123},"end_cursor":null"#),
         "{written}"
     );
-    run.add(&growth);
+    run.add("split", &growth);
 }
 
 #[test]

@@ -207,6 +207,25 @@ fn a_step_whose_other_parents_are_done_waits_for_the_decision_that_made_it() {
 }
 
 #[test]
+fn a_step_waits_for_the_decision_that_made_it_beside_one_that_may_end_before_the_growth_is_committed() {
+    let mut run = Run::of(&[
+        standard("start", &[]),
+        decision("one", &["start"]),
+        decision("two", &["start"]),
+        standard("a", &["one"]),
+        standard("b", &["two"]),
+        convergence("join", &["a", "b"]),
+    ]);
+    run.finish(&["start"]);
+    let planned = run.grow("one", &chosen(&["join"])).unwrap().unwrap();
+    // It adds nothing, so the growth of the other is not planned again.
+    run.finish_with("two", &json!({"decision_point_outcome": {"type": "no_branches"}}));
+    run.add("one", &planned);
+    assert_eq!(run.parents("join"), ["one", "two"]);
+    assert!(!run.is_ready("join"), "and so the end of `one` releases it");
+}
+
+#[test]
 fn what_exists_already_is_not_created_again() {
     let mut run = Run::of(&[
         standard("start", &[]),

@@ -6,6 +6,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 NPM ?= npm
 HOST := target/debug/tasker-wasm-host
+# npm writes it last, so an installation that was interrupted is made again.
+INSTALLED := node_modules/.package-lock.json
 say = @printf '\n\033[1m▸ %s\033[0m\n' $(1)
 
 .PHONY: help
@@ -31,7 +33,7 @@ bench: host guests ## Measure the sandbox, the way of a step, a full database, l
 	@$(CARGO) run --quiet -p tasker-wasm-tests --bin bench
 
 .PHONY: lint
-lint: tools node_modules ## Formatting, clippy, rustdoc, tsc and Biome
+lint: tools $(INSTALLED) ## Formatting, clippy, rustdoc, tsc and Biome
 	$(call say,"rustfmt and clippy and rustdoc")
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path $(RUST_HANDLERS)/Cargo.toml --check
@@ -42,7 +44,7 @@ lint: tools node_modules ## Formatting, clippy, rustdoc, tsc and Biome
 	@$(NPM) run --silent check
 
 .PHONY: docs
-docs: node_modules ## Write the API documentation of the npm packages: target/typedoc/index.html
+docs: $(INSTALLED) ## Write the API documentation of the npm packages: target/typedoc/index.html
 	@$(NPM) run --silent docs
 
 .PHONY: build
@@ -54,7 +56,7 @@ host: tools
 	@$(CARGO) build --workspace
 
 .PHONY: handlers
-handlers: tools node_modules
+handlers: tools $(INSTALLED)
 	$(call say,"building the example handlers into components (about ten seconds each, nothing when up to date)")
 	@$(NPM) run --silent build
 
@@ -66,14 +68,14 @@ guests: handlers
 RUST_HANDLERS := handlers/portfolio-rust
 
 .PHONY: rust-handlers
-rust-handlers: tools node_modules
+rust-handlers: tools $(INSTALLED)
 	$(call say,"building the example in Rust (where Rust has no wasm32 library yet: about three minutes, once)")
 	@$(NPM) run --silent build --workspace $(RUST_HANDLERS)
 
-node_modules: package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json tests/hostile/package.json tests/hostile/*/package.json)
+$(INSTALLED): package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json tests/hostile/package.json tests/hostile/*/package.json)
 	$(call say,"installing npm packages (about half a minute)")
 	@$(NPM) ci
-	@touch node_modules
+	@touch $@
 
 .PHONY: tools
 tools:
@@ -87,7 +89,7 @@ tools:
 	  { echo "make: Node.js $$(node --version) is too old: 20 or newer is needed" >&2; exit 1; }
 
 .PHONY: fmt
-fmt: node_modules ## Format everything
+fmt: $(INSTALLED) ## Format everything
 	@$(CARGO) fmt --all
 	@$(CARGO) fmt --manifest-path $(RUST_HANDLERS)/Cargo.toml
 	@$(NPM) run --silent fmt

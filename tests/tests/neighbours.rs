@@ -38,6 +38,7 @@ async fn the_p99_of_a_tenant_stays_under_twice_its_calm_value_beside_a_hostile_o
     let templates =
         hostile(&street, &["spin", "spin_microtasks", "allocate", "log_flood", "sleep_forever", "recurse"]).await;
     street.trickle(STEPS).await.unwrap();
+    street.beside(&templates, street.trickle(STEPS)).await.unwrap();
     let mut seen = Vec::new();
     for _ in 0..TRIES {
         let (mut calm, mut beside) = (Vec::new(), Vec::new());

@@ -143,7 +143,10 @@ impl Shared {
     fn begin_if_calm(&self, tenant: &Arc<str>) -> Option<Slice> {
         let mut state = self.lock();
         let calm = state.running.is_empty() && state.turns.is_empty() && state.turns.is_brisk(tenant);
-        calm.then(|| state.begin(tenant, Instant::now()))
+        calm.then(|| {
+            state.turns.begin(tenant);
+            state.begin(tenant, Instant::now())
+        })
     }
 
     /// Runs a job for a slice.

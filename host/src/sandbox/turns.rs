@@ -48,6 +48,13 @@ impl<T> Turns<T> {
         self.tenants.values().all(|tenant| tenant.waiting.is_empty())
     }
 
+    /// The tenant has a turn without having waited for it. Those who come meanwhile are not behind it.
+    pub(super) fn begin(&mut self, tenant: &Arc<str>) {
+        if let Some(tenant) = self.tenants.get(tenant) {
+            self.mark = self.mark.max(tenant.used);
+        }
+    }
+
     /// Whether the turns of the tenant have all been short of late.
     pub(super) fn is_brisk(&self, tenant: &Arc<str>) -> bool {
         self.tenants.get(tenant).is_none_or(|tenant| tenant.longest < BRISK)
@@ -125,6 +132,22 @@ mod tests {
         run(&mut turns, &["many"], 100);
         push(&mut turns, "quiet", [7]);
         assert_eq!(run(&mut turns, &["many"], 1), [("quiet".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn who_computed_while_nobody_else_did_waits_no_longer_for_it() {
+        let mut turns = Turns::default();
+        push(&mut turns, "quiet", [0]);
+        run(&mut turns, &[], 1);
+        let quiet: Arc<str> = "quiet".into();
+        for _ in 0..1_000 {
+            turns.begin(&quiet);
+            turns.charge(&quiet, SLICE);
+        }
+        push(&mut turns, "many", 0..30);
+        push(&mut turns, "quiet", [7]);
+        let order = run(&mut turns, &["many"], 3);
+        assert_eq!(count(&order, "quiet"), 1, "{order:?}");
     }
 
     #[test]

@@ -32,5 +32,5 @@ pub(super) fn json(given: &str, option: &str, what: &str) -> anyhow::Result<Box<
 
 /// JSON is never taken for the name of a file.
 fn names_a_file(given: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(given).is_err() && std::path::Path::new(given).is_file()
+    std::path::Path::new(given).is_file() && serde_json::from_str::<serde::de::IgnoredAny>(given).is_err()
 }

@@ -95,8 +95,9 @@ impl Processors {
         let (job, task) = Builder::new().propagate_panic(true).metadata(owner).spawn(move |_| work, schedule);
         match self.0.begin_if_calm(tenant) {
             Some(slice) => {
-                self.0.compute(job, slice);
-                self.0.changed.notify_one();
+                if self.0.compute(job, slice) {
+                    self.0.changed.notify_one();
+                }
             }
             None => job.schedule(),
         }
@@ -149,8 +150,8 @@ impl Shared {
         })
     }
 
-    /// Runs a job for a slice.
-    fn compute(&self, job: Job, slice: Slice) {
+    /// Runs a job for a slice. Says whether somebody waits for a place by now.
+    fn compute(&self, job: Job, slice: Slice) -> bool {
         let runtime = job.metadata().runtime.clone();
         let entered = runtime.enter();
         // What panics while it is dropped takes no thread with it; a panic of the work is the caller's.
@@ -159,6 +160,7 @@ impl Shared {
         let mut state = self.lock();
         state.running.retain(|running| *running != slice);
         state.turns.charge(&slice.tenant, slice.start.elapsed());
+        !state.turns.is_empty()
     }
 
     fn push(&self, job: Job, info: ScheduleInfo) {

@@ -165,7 +165,7 @@ create table tasker.edges (
 
 create index edges_to_parents on tasker.edges (child_uuid) include (parent_uuid);
 
--- One row for each finished attempt: its outcome and what it used. `claim` is the key, because a step that is reset
+-- One row for each finished attempt: its outcome, what it used, its error and the end of its log. `claim` is the key, because a step that is reset
 -- counts its attempts from one again and its claims never.
 create table tasker.attempts (
     step_uuid uuid not null,
@@ -182,6 +182,8 @@ create table tasker.attempts (
     outcome text not null,
     error_type text,
     host text not null,
+    error json,
+    log json,
     primary key (step_uuid, claim)
 );
 
@@ -200,5 +202,8 @@ create table tasker.transitions (
     to_state text not null,
     reason text,
     actor text,
+    -- The transaction that made it: who follows changes reads them in this order, up to the oldest transaction that is
+    -- still open, and so misses none that is committed late.
+    xid bigint not null default pg_current_xact_id()::text::bigint,
     primary key (task_uuid, sequence)
 );

@@ -18,7 +18,7 @@ create function tasker.complete_steps(
     p_delays_ms bigint[], p_results text[], p_metadata text[], p_errors text[], p_growths text[], p_events text[],
     p_outcomes text[], p_error_types text[], p_hosts text[], p_fuel bigint[], p_peak_memory_bytes bigint[],
     p_instantiate_us bigint[], p_guest_us bigint[], p_total_us bigint[], p_host_calls bigint[],
-    p_started_at timestamptz[], p_finished_at timestamptz[],
+    p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[],
     out accepted integer[], out outgrown integer[], out enqueued integer, out changed_tasks uuid[],
     out changed_states text[], out next_retry_ms bigint
 )
@@ -73,11 +73,11 @@ begin
         select given.*, s.attempts from unnest(
             p_steps, p_claims, p_verdicts, p_delays_ms, p_results, p_metadata, p_errors, p_outcomes, p_error_types,
             p_hosts, p_fuel, p_peak_memory_bytes, p_instantiate_us, p_guest_us, p_total_us, p_host_calls, p_started_at,
-            p_finished_at, p_namespaces, p_messages, p_events
+            p_finished_at, p_namespaces, p_messages, p_events, p_logs
         ) with ordinality given (
             step_uuid, claim, verdict, delay_ms, result, metadata, error, outcome, error_type,
             host, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us, host_calls, started_at,
-            finished_at, namespace, message, events, place
+            finished_at, namespace, message, events, log, place
         )
         join tasker.steps s on s.step_uuid = given.step_uuid
         where s.state = 'in_progress' and s.claims = given.claim
@@ -100,10 +100,10 @@ begin
     ), measured as (
         insert into tasker.attempts (
             step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
-            started_at, finished_at, outcome, error_type, host
+            started_at, finished_at, outcome, error_type, host, error, log
         )
         select step_uuid, claim, attempts, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
-            started_at, finished_at, outcome, error_type, host
+            started_at, finished_at, outcome, error_type, host, error::json, log::json
         from done
     )
     select array_agg(place::integer), array_agg(namespace), array_agg(message),

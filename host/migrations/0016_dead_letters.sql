@@ -273,14 +273,19 @@ $$;
 
 -- What to look into first: a reason that points beyond its own task weighs more, and so does each minute of waiting.
 create view tasker.investigation_queue as
-select d.dlq_entry_uuid, d.task_uuid, t.namespace, t.name, d.original_state, d.dlq_reason, d.dlq_timestamp,
-    floor(extract(epoch from clock_timestamp() - d.dlq_timestamp) / 60)::bigint as minutes_waiting,
+select d.dlq_entry_uuid, d.task_uuid, d.original_state, d.dlq_reason, d.dlq_timestamp, waits.minutes as minutes_in_dlq,
+    t.namespace as namespace_name, t.name as task_name, t.state::text as current_state,
+    floor(extract(epoch from clock_timestamp() - t.updated_at) / 60)::integer as time_in_state_minutes,
     case d.dlq_reason
         when 'dependency_cycle_detected' then 1000
         when 'worker_unavailable' then 500
         when 'max_retries_exceeded' then 300
         when 'staleness_timeout' then 100
         else 50
-    end + floor(extract(epoch from clock_timestamp() - d.dlq_timestamp) / 60)::bigint as priority_score
-from tasker.dead_letters d join tasker.tasks t on t.task_uuid = d.task_uuid
+    end + waits.minutes as priority_score
+from tasker.dead_letters d
+join tasker.tasks t on t.task_uuid = d.task_uuid
+cross join lateral (
+    select (extract(epoch from clock_timestamp() - d.dlq_timestamp) / 60)::double precision as minutes
+) waits
 where d.resolution_status = 'pending';

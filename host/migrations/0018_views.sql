@@ -1,12 +1,14 @@
 -- What clients see of tasks and steps. The counts are made when they are read: no row carries them.
 
--- One task, or the newest of those in a namespace or state; null lets everything through. Planned for each call,
+-- One task, or the newest of those that the filters let through; null lets everything through. Planned for each call,
 -- because which index is right depends on which of the filters are set.
 --
 -- `status` is the state, but for a task whose steps neither run nor are queued: it reads waiting_for_retry when one of
 -- them waits for that, and waiting_for_dependencies when all that is left waits for other steps. Such a rest is seen
 -- here rather than written, so that a retry costs no write of its task's row.
-create function tasker.task_views(p_task uuid, p_namespace text, p_status tasker.task_state, p_limit bigint)
+create function tasker.task_views(
+    p_task uuid, p_namespaces text[], p_status tasker.task_state, p_initiator text, p_source_system text, p_limit bigint
+)
 returns table (
     task_uuid uuid, template_uuid uuid, correlation_id uuid, parent_correlation_id uuid, created_at timestamptz,
     updated_at timestamptz, completed_at timestamptz, status text, priority integer, namespace text, name text,
@@ -49,10 +51,63 @@ begin
         end as status
     ) seen
     where (p_task is null or t.task_uuid = p_task)
-      and (p_namespace is null or t.namespace = p_namespace)
+      and (p_namespaces is null or t.namespace = any (p_namespaces))
+      and (p_initiator is null or t.initiator = p_initiator)
+      and (p_source_system is null or t.source_system = p_source_system)
       and (p_status is null or (t.state = v_state and seen.status = p_status))
     order by t.task_uuid desc
     limit p_limit;
+end
+$$;
+
+-- How many tasks the filters of `task_views` let through.
+create function tasker.count_tasks(
+    p_namespaces text[], p_status tasker.task_state, p_initiator text, p_source_system text
+) returns bigint
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+    -- What a state reads as depends on the steps, so those two are counted as they are seen.
+    if p_status in ('steps_in_process', 'waiting_for_retry', 'waiting_for_dependencies') then
+        return (
+            select count(*)
+            from tasker.task_views(null, p_namespaces, p_status, p_initiator, p_source_system, null)
+        );
+    end if;
+    return (
+        select count(*) from tasker.tasks t
+        where (p_namespaces is null or t.namespace = any (p_namespaces))
+          and (p_status is null or t.state = p_status)
+          and (p_initiator is null or t.initiator = p_initiator)
+          and (p_source_system is null or t.source_system = p_source_system)
+    );
+end
+$$;
+
+-- How far the steps of a task are, in the order of its template, without what they brought.
+create function tasker.step_readiness(p_task uuid)
+returns table (
+    step_uuid uuid, task_uuid uuid, name text, current_state text, pending_parents integer, parents bigint,
+    attempts integer, max_attempts integer, retryable boolean, due boolean, run_after timestamptz, claimed_at timestamptz,
+    last_failure_at timestamptz
+)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+begin
+    return query
+    select s.step_uuid, s.task_uuid, s.name, s.state::text, s.pending_parents,
+        (select count(*) from tasker.edges e where e.child_uuid = s.step_uuid), s.attempts, s.max_attempts, s.retryable,
+        coalesce(s.run_after <= clock_timestamp(), false), s.run_after, s.claimed_at,
+        (
+            select max(a.finished_at) from tasker.attempts a
+            where a.step_uuid = s.step_uuid and a.error_type is not null
+        )
+    from tasker.steps s
+    where s.task_uuid = p_task
+    order by s.step_uuid;
 end
 $$;
 

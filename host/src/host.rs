@@ -3,9 +3,11 @@
 
 pub mod by_hand;
 mod components;
+mod services;
 pub mod trial;
 
 pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components};
+pub use services::{ServedHandler, Services};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::registry::RegistryError;
 use crate::sandbox::{HttpSettings, Sandbox, SandboxError, SandboxSettings};
 use crate::store::managed::{self, ManagedError, ManagedServer};
 use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
+use crate::telemetry::metrics::Metrics;
 use crate::template::{self, LoadedTemplate, Template};
 
 /// Connections of a command that asks a few questions and ends.
@@ -136,7 +139,9 @@ pub struct Host {
     wake: Wake,
     listener: JoinHandle<()>,
     database: Database,
-    shutdown_timeout: Duration,
+    config: Arc<Config>,
+    handlers: Arc<[ServedHandler]>,
+    metrics: Metrics,
 }
 
 impl Host {
@@ -152,10 +157,12 @@ impl Host {
         let opened = Database::open(config, config.common.database.pool.max_connections).await;
         let database = opened.inspect_err(|_| loaded.report(&[]))?;
         tracing::info!(database = database.store.target(), "database ready");
-        match Self::start_with(config, sandbox, loaded, &database).await {
+        let handlers = services::served(&loaded.components);
+        let metrics = Metrics::default();
+        match Self::start_with(config, sandbox, loaded, &database, metrics.clone()).await {
             Ok((dispatch, wake, listener)) => {
-                let shutdown_timeout = config.orchestration.shutdown_timeout;
-                Ok(Self { dispatch, wake, listener, database, shutdown_timeout })
+                let config = Arc::new(config.clone());
+                Ok(Self { dispatch, wake, listener, database, config, handlers, metrics })
             }
             Err(error) => {
                 database.close().await;
@@ -169,6 +176,7 @@ impl Host {
         sandbox: Sandbox,
         loaded: Loaded,
         database: &Database,
+        metrics: Metrics,
     ) -> Result<(Dispatch, Wake, JoinHandle<()>), StartError> {
         let store = &database.store;
         loaded.report(&store.record_components(&loaded.found()?).await?);
@@ -177,8 +185,8 @@ impl Host {
         let Loaded { components, events, .. } = loaded;
         let wake = Wake::default();
         let events = Events::start(event_settings(config), sandbox.clone(), Arc::new(events));
-        let dispatch =
-            Dispatch::start(dispatch_settings(config), store.clone(), sandbox, components, events, wake.clone());
+        let settings = dispatch_settings(config);
+        let dispatch = Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics);
         let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
         Ok((dispatch, wake, listener))
     }
@@ -197,6 +205,16 @@ impl Host {
         let report = self.store().create_tasks(tasks).await?;
         self.wake.wake();
         Ok(report)
+    }
+
+    /// What an API needs of this host, over connections of its own: a burst of requests must not keep the claims and
+    /// completions of steps waiting.
+    ///
+    /// # Errors
+    ///
+    /// The server has no more connections to give.
+    pub async fn services(&self) -> Result<Services, StoreError> {
+        Services::beside(self).await
     }
 
     /// The dispatch core.
@@ -218,7 +236,7 @@ impl Host {
     pub async fn drain(self) -> Drained {
         let events = self.events().clone();
         let drained = self.dispatch.drain().await;
-        events.drain(self.shutdown_timeout).await;
+        events.drain(self.config.orchestration.shutdown_timeout).await;
         self.listener.abort();
         self.database.close().await;
         drained
@@ -408,18 +426,23 @@ pub fn growth_limits(config: &Config) -> GrowthLimits {
 
 fn staleness(config: &Config) -> Option<dispatch::Staleness> {
     let detection = &config.orchestration.dlq.staleness_detection;
-    let thresholds = &detection.thresholds;
     detection.enabled.then(|| dispatch::Staleness {
         interval: detection.interval,
         batch: detection.batch_size,
         dry_run: detection.dry_run,
-        thresholds: StalenessThresholds {
-            waiting_for_dependencies: thresholds.waiting_for_dependencies_minutes,
-            waiting_for_retry: thresholds.waiting_for_retry_minutes,
-            steps_in_process: thresholds.steps_in_process_minutes,
-            lifetime: thresholds.task_max_lifetime_hours * 60,
-        },
+        thresholds: thresholds(config),
     })
+}
+
+/// How long tasks may rest.
+pub fn thresholds(config: &Config) -> StalenessThresholds {
+    let thresholds = &config.orchestration.dlq.staleness_detection.thresholds;
+    StalenessThresholds {
+        waiting_for_dependencies: thresholds.waiting_for_dependencies_minutes,
+        waiting_for_retry: thresholds.waiting_for_retry_minutes,
+        steps_in_process: thresholds.steps_in_process_minutes,
+        lifetime: thresholds.task_max_lifetime_hours * 60,
+    }
 }
 
 fn event_settings(config: &Config) -> events::Settings {

@@ -3,8 +3,9 @@
 //!
 //! A step is **claim → execute → complete**. A module knows only what stands left of it in
 //! `document → grants → config → template → store → registry → sandbox → orchestration → client → events → dispatch →
-//! host → doctor → cli`. Only [`store`] holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
+//! host → api → doctor → cli`; [`telemetry`] stands beside them. Only [`store`] holds SQL; only [`sandbox`] knows wasmtime; the guest knows nothing of PostgreSQL.
 
+pub mod api;
 pub mod cli;
 pub mod client;
 pub mod config;

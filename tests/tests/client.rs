@@ -18,6 +18,7 @@ use tasker_wasm_host::orchestration::retry::BackoffDefaults;
 use tasker_wasm_host::registry::{Package, scan};
 use tasker_wasm_host::sandbox::{HttpSettings, Prepared, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::Store;
+use tasker_wasm_host::telemetry::metrics::Metrics;
 use tasker_wasm_host::template;
 use tasker_wasm_tests::{
     HostProcess, Settings as HostSettings, TestDatabase, create_tasks, error, package, result, step, wait_for,
@@ -91,7 +92,15 @@ impl Running {
         let store = Store::connect(&database.url, connections).await.unwrap();
         let heard = events.subscribe();
         let wake = Wake::default();
-        let dispatch = Dispatch::start(self::settings(), store, sandbox.clone(), components, events.clone(), wake);
+        let dispatch = Dispatch::start(
+            self::settings(),
+            store,
+            sandbox.clone(),
+            components,
+            events.clone(),
+            wake,
+            Metrics::default(),
+        );
         Self { database, dispatch, events, heard }
     }
 

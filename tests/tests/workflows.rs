@@ -137,7 +137,7 @@ async fn a_permanent_failure_blocks_the_task_and_what_depends_on_it_but_no_other
     let _host = HostProcess::start(&database, Settings { packages: &["probe"], config: "" }).await;
     let task = create_tasks(&database.store, "probe", "refuse", "{}", 1).await[0];
     let view = wait_for(&database.store, task, &["blocked_by_failures"]).await;
-    assert_eq!(view.execution_status, "blocked_by_failures");
+    assert_eq!(view.execution_status.as_str(), "blocked_by_failures");
     loop {
         let steps = database.store.steps(task).await.unwrap();
         if step(&steps, "independent_end").current_state.as_str() == "complete" {

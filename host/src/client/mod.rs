@@ -91,11 +91,19 @@ impl Client {
             ClientCall::ListTasks(query) => self.tasks(caller, &query, bytes).await,
             ClientCall::CancelTask(task) => self.cancel(caller, task, bytes).await,
             ClientCall::ListTaskSteps(task) => {
-                let steps = self.store.steps_within(namespace, task, None, bytes).await.map_err(unanswered)?;
+                let steps = self
+                    .store
+                    .steps_within(Some(&[namespace.to_owned()]), task, None, bytes)
+                    .await
+                    .map_err(unanswered)?;
                 written(&found(steps, || no_task(task), bytes)?)
             }
             ClientCall::GetStep(StepOfTask { task, step }) => {
-                let steps = self.store.steps_within(namespace, task, Some(step), bytes).await.map_err(unanswered)?;
+                let steps = self
+                    .store
+                    .steps_within(Some(&[namespace.to_owned()]), task, Some(step), bytes)
+                    .await
+                    .map_err(unanswered)?;
                 let steps = found(steps, || no_step(task, step), bytes)?;
                 written(steps.first().ok_or_else(|| no_step(task, step))?)
             }
@@ -121,8 +129,9 @@ impl Client {
         let offset = bounded("offset", query.offset, 0, 0, MAX_OFFSET)?;
         let status = query.status.as_deref().map(status).transpose()?;
         // One more than is shown tells whether there are more.
-        let filter = TaskFilter { namespace: Some(caller.namespace.clone()), status, limit: limit + 1 };
-        let tasks = self.store.tasks_within(&filter, offset, bytes).await.map_err(unanswered)?;
+        let namespaces = Some(vec![caller.namespace.clone()]);
+        let filter = TaskFilter { namespaces, status, limit: limit + 1, offset, ..TaskFilter::default() };
+        let tasks = self.store.tasks_within(&filter, bytes).await.map_err(unanswered)?;
         let mut tasks = found(tasks, || ClientError::permanent("there are no tasks"), bytes)?;
         let has_next = tasks.len() > limit as usize;
         tasks.truncate(limit as usize);

@@ -17,7 +17,9 @@ use crate::client::Caller;
 use crate::events::Outbox;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
-use crate::sandbox::{AttemptError, AttemptReport, CheckpointSink, Invocation, Prepared, StepOutcome, Usage};
+use crate::sandbox::{
+    AttemptError, AttemptReport, CheckpointSink, Invocation, LogRecords, Prepared, StepOutcome, Usage,
+};
 use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 
 /// Pause before a checkpoint is stored again while the database is away.
@@ -41,9 +43,11 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
             Some(report) => report,
             None => return Ok(Finished::Lost(step.lease)),
         },
-        Err(unknown) => {
-            AttemptReport { outcome: Err(AttemptError::NoComponent(unknown.to_string())), usage: Usage::default() }
-        }
+        Err(unknown) => AttemptReport {
+            outcome: Err(AttemptError::NoComponent(unknown.to_string())),
+            usage: Usage::default(),
+            log: LogRecords::default(),
+        },
     };
     if let Err(error) = &report.outcome {
         tracing::warn!(error_type = error.error_type(), %error, "the attempt failed");
@@ -72,7 +76,7 @@ async fn run(
     prepared: &Arc<Prepared>,
     signals: &Signals,
 ) -> Result<Option<AttemptReport>, String> {
-    let mut usage = Usage::default();
+    let (mut usage, mut log) = (Usage::default(), LogRecords::default());
     let callable = &template_step.definition.handler.callable;
     let client = prepared.granted().client.then(|| {
         let (namespace, correlation_id) = (step.lease.namespace.clone(), step.correlation_id);
@@ -92,6 +96,7 @@ async fn run(
         };
         let mut report = shared.sandbox.invoke(prepared, invocation).await.map_err(|failure| failure.to_string())?;
         usage += report.usage;
+        log += std::mem::take(&mut report.log);
         match &report.outcome {
             Ok(StepOutcome::Checkpoint(progress)) if checkpoint::advances(step.checkpoint.as_deref(), progress) => {
                 let saved = shared.store.save_checkpoint(&step.lease, progress).await;
@@ -101,7 +106,7 @@ async fn run(
                 }
             }
             _ => {
-                report.usage = usage;
+                (report.usage, report.log) = (usage, log);
                 return Ok(Some(report));
             }
         }

@@ -91,7 +91,10 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>) {
                 attempts = Vec::new();
                 for (attempt, acceptance) in together.zip(&report.accepted) {
                     match acceptance {
-                        Acceptance::Accepted => shared.events.committed(attempt.outbox),
+                        Acceptance::Accepted => {
+                            shared.metrics.attempt(&attempt.completion);
+                            shared.events.committed(attempt.outbox);
+                        }
                         Acceptance::Outgrown => attempts.push(attempt),
                         Acceptance::Refused => {}
                     }
@@ -140,6 +143,7 @@ async fn plan_again(shared: &Shared, attempts: &mut [Ended]) -> Result<(), Store
 fn announce(shared: &Shared, report: &CompletionReport, took: Duration) {
     if report.refused() > 0 {
         shared.in_flight.count_refused(report.refused());
+        shared.metrics.refused(report.refused());
         tracing::warn!(
             refused = report.refused(),
             "late results were refused: their leases had lapsed and other attempts own the steps, or their tasks were \
@@ -165,7 +169,10 @@ fn announce(shared: &Shared, report: &CompletionReport, took: Duration) {
 /// Puts steps back. One try is enough: if it fails they come back when their leases lapse.
 async fn release(shared: &Shared, leases: &[Lease]) {
     match shared.store.release_steps(leases).await {
-        Ok(_) => shared.in_flight.count_put_back(leases.len()),
+        Ok(_) => {
+            shared.in_flight.count_put_back(leases.len());
+            shared.metrics.put_back(leases.len());
+        }
         Err(error) => tracing::error!(%error, steps = leases.len(), "can't put steps back: they run again later"),
     }
 }

@@ -48,6 +48,7 @@ use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
 use crate::sandbox::Sandbox;
 use crate::store::{Store, TaskChange};
+use crate::telemetry::metrics::Metrics;
 use due::DueTimer;
 use in_flight::InFlight;
 use neighbours::Neighbours;
@@ -108,6 +109,7 @@ struct Shared {
     neighbours: Neighbours,
     slots: Arc<Slots>,
     wake: Wake,
+    metrics: Metrics,
     changes: broadcast::Sender<TaskChange>,
     /// Set when the host should stop claiming.
     draining: CancellationToken,
@@ -136,6 +138,22 @@ impl Cancellations {
     }
 }
 
+/// Tells how busy a dispatch core is. Cheap to clone.
+#[derive(Clone)]
+pub struct Observer(Arc<Shared>);
+
+impl Observer {
+    /// Steps that are claimed and not committed.
+    pub fn in_flight(&self) -> usize {
+        self.0.in_flight.len()
+    }
+
+    /// Steps that may run at once, and how many more could begin now.
+    pub fn slots(&self) -> (usize, usize) {
+        (self.0.settings.max_concurrent, self.0.slots.free())
+    }
+}
+
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
@@ -154,6 +172,7 @@ impl Dispatch {
         components: Components,
         events: Events,
         wake: Wake,
+        metrics: Metrics,
     ) -> Self {
         let (claimed_tx, claimed_rx) = mpsc::channel(settings.dispatch_buffer.max(1));
         let (finished_tx, finished_rx) = mpsc::channel(settings.completion_buffer.max(1));
@@ -183,6 +202,7 @@ impl Dispatch {
             events,
             client,
             wake,
+            metrics,
         });
         let mut stages = JoinSet::new();
         stages.spawn(claim::run(shared.clone(), claimed_tx));
@@ -238,6 +258,16 @@ impl Dispatch {
     /// Where to say that tasks were cancelled.
     pub fn cancellations(&self) -> Cancellations {
         Cancellations(self.shared.clone())
+    }
+
+    /// Where to ask how busy it is.
+    pub fn observer(&self) -> Observer {
+        Observer(self.shared.clone())
+    }
+
+    /// Set once the core has been told to drain.
+    pub fn draining(&self) -> CancellationToken {
+        self.shared.draining.clone()
     }
 
     /// Makes a drain that is under way put running steps back now. Used for a second signal.

@@ -129,7 +129,7 @@ struct GuestResult<'a> {
 pub(super) fn guest_result(result: &StepExecutionResult) -> Result<Box<RawValue>, serde_json::Error> {
     to_raw_value(&GuestResult {
         success: result.success,
-        status: result.status,
+        status: result.status.as_str(),
         result: &result.result,
         metadata: &result.metadata.custom,
         error: result.error.as_deref(),

@@ -93,6 +93,7 @@ fn ended(step: &ClaimedStep, verdict: Verdict) -> Completion {
             started_at: at(2),
             finished_at: at(3),
             usage: Usage { total_us: 12_345, ..Usage::default() },
+            log: None,
         },
         growth: None,
         events: None,

@@ -16,7 +16,9 @@ use crate::config::limits::LimitSet;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
 use crate::registry::Handler;
-use crate::sandbox::{CheckpointSink, HostFailure, Invocation, Limits, Prepared, Sandbox, StepOutcome, Usage};
+use crate::sandbox::{
+    CheckpointSink, HostFailure, Invocation, Limits, LogRecords, Prepared, Sandbox, StepOutcome, Usage,
+};
 use crate::store::{Checkpoint, ClaimedStep, Completion, Lease};
 use crate::template::{self, StepDefinition};
 
@@ -80,20 +82,21 @@ pub async fn try_handler(
     let event_part = event::definition(&definition)?;
     let mut step = step(handler.namespace(), &definition, trial)?;
     let checkpoints = Arc::new(Mutex::new(Vec::new()));
-    let mut usage = Usage::default();
+    let (mut usage, mut log) = (Usage::default(), LogRecords::default());
     let report = loop {
         let context = event::context(&step, &definition, &event_part)?;
         let invocation =
             Invocation { checkpoints: Some(sink(&checkpoints)), ..Invocation::new(context, limits.clone()) };
         let mut report = sandbox.invoke(prepared, invocation).await?;
         usage += report.usage;
+        log += std::mem::take(&mut report.log);
         match &report.outcome {
             Ok(StepOutcome::Checkpoint(progress)) if checkpoint::advances(step.checkpoint.as_deref(), progress) => {
                 step.checkpoint = Some(stored(progress)?);
                 keep(&checkpoints, progress.clone());
             }
             _ => {
-                report.usage = usage;
+                (report.usage, report.log) = (usage, log);
                 break report;
             }
         }

@@ -110,7 +110,7 @@ pub struct Duplicate {
 ///
 /// The request, its context or the stored template is not what it must be.
 pub fn plan_task(template: &TemplateRow, request: TaskRequest, environment: &str) -> Result<NewTask, CreateError> {
-    request.check_fields().map_err(CreateError::Field)?;
+    request.check()?;
     let definition: Template = serde_json::from_str(template.configuration.get())?;
     let definition = definition.for_environment(environment);
     check_context(&definition, &request.context)?;
@@ -153,6 +153,15 @@ pub fn plan_task(template: &TemplateRow, request: TaskRequest, environment: &str
 }
 
 impl TaskRequest {
+    /// Refuses fields that are too short, too long, or not storable.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Field`], with all of them.
+    pub fn check(&self) -> Result<(), CreateError> {
+        self.check_fields().map_err(CreateError::Field)
+    }
+
     /// Everything that is wrong with the plain fields, in one line.
     fn check_fields(&self) -> Result<(), String> {
         let mut wrong = Vec::new();

@@ -60,6 +60,7 @@ pub fn completion(
     report: AttemptReport,
 ) -> Result<Completion, serde_json::Error> {
     let usage = stored_usage(&report);
+    let log = if report.log.is_empty() { None } else { Some(to_raw_value(&report.log)?) };
     let finished_at = Utc::now();
     let (outcome, error_type, verdict, metadata) = match report.outcome {
         Ok(StepOutcome::Success(success)) => {
@@ -105,6 +106,7 @@ pub fn completion(
         started_at,
         finished_at,
         usage,
+        log,
     };
     let done = Completion { lease: step.lease.clone(), verdict, metadata, attempt, growth: None, events: None };
     match misfit(&done.verdict, terms.result_schema) {
@@ -160,6 +162,7 @@ pub fn worker_unavailable(step: &ClaimedStep, host: &str) -> Result<Completion, 
             started_at: now,
             finished_at: now,
             usage: Usage::default(),
+            log: None,
         },
         growth: None,
         events: None,
@@ -249,7 +252,7 @@ mod tests {
         outcome: Result<StepOutcome, AttemptError>,
         result_schema: Option<&Schema>,
     ) -> Completion {
-        let report = AttemptReport { outcome, usage: sandbox::Usage::default() };
+        let report = AttemptReport { outcome, usage: sandbox::Usage::default(), log: sandbox::LogRecords::default() };
         let terms = Terms { policy: &Retry::default(), defaults: &DEFAULTS, result_schema, host: "host" };
         completion(&step(attempts), &terms, Utc::now(), report).unwrap()
     }

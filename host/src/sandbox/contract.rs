@@ -9,6 +9,7 @@ use super::checkpoint::CheckpointSink;
 use super::client::ClientHandle;
 use super::direct_events::DirectEventHandle;
 use super::limits::{Limits, Usage};
+use super::records::LogRecords;
 use crate::store::Checkpoint;
 
 /// How the template addresses the handler.
@@ -73,6 +74,8 @@ pub struct AttemptReport {
     pub outcome: Result<StepOutcome, super::AttemptError>,
     /// What the attempt used; measured for failed attempts too.
     pub usage: Usage,
+    /// The end of its log.
+    pub log: LogRecords,
 }
 
 /// The handler's own verdict.

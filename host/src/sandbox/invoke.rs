@@ -21,6 +21,7 @@ use super::contract::{AttemptReport, DispatchError, Failure, Invocation, StepOut
 use super::engine::FUEL_YIELD_INTERVAL;
 use super::failure::{AttemptError, HostFailure, Phase, classify, handover_bytes, memory_limit_exceeded};
 use super::limits::{Limits, Usage};
+use super::records::LogRecords;
 use super::residency::thread_faults;
 use super::violations::Violations;
 
@@ -64,7 +65,7 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
         }
         Err(error) => Err(DispatchError::from(error).into()),
     });
-    Ok(AttemptReport { outcome, usage: ran.usage })
+    Ok(AttemptReport { outcome, usage: ran.usage, log: ran.log })
 }
 
 /// How a call ended.
@@ -72,6 +73,7 @@ pub(super) struct Ran<T> {
     pub(super) outcome: Result<T, AttemptError>,
     usage: Usage,
     after: After,
+    log: LogRecords,
 }
 
 /// What ended a call.
@@ -159,15 +161,15 @@ pub(super) async fn run<Guest, T>(
         memory: (attempt.limiter.memory_denials() > 0).then(|| memory_limit_exceeded(attempt, limits)),
         http: attempt.outbound.causes(),
     };
-    report(attempt, after.http.as_deref());
+    let log = report(store.data_mut(), after.http.as_deref());
     prepared.residency.attempt_ended(thread_faults().saturating_sub(faults));
     drop(store);
     usage.total = start.elapsed();
-    Ok(Ran { outcome, usage, after })
+    Ok(Ran { outcome, usage, after, log })
 }
 
-/// Writes what the attempt left behind into the log.
-fn report(attempt: &Attempt, http: Option<&str>) {
+/// Writes what the attempt left behind into the log, and gives what is kept of it.
+fn report(attempt: &mut Attempt, http: Option<&str>) -> LogRecords {
     attempt.log.finish();
     if let Some(causes) = http {
         attempt.log.note(Level::WARN, causes);
@@ -178,6 +180,7 @@ fn report(attempt: &Attempt, http: Option<&str>) {
             attempt.log.note(Level::DEBUG, &format!("{stream}: {text}"));
         }
     }
+    attempt.log.take()
 }
 
 fn accept_success(success: types::Success, limits: &Limits) -> Result<StepOutcome, AttemptError> {

@@ -36,6 +36,7 @@ mod json;
 mod limits;
 mod output;
 mod processors;
+mod records;
 mod residency;
 mod source_maps;
 #[cfg(test)]
@@ -55,10 +56,11 @@ pub use direct_events::{DirectEvent, DirectEventError, DirectEventHandle};
 pub use engine::{ResetStrategy, SandboxFacts};
 pub use events::{EventCall, EventCallError, Publication, PublishRequest};
 pub use failure::{AttemptError, Exceeded, HostFailure};
-pub use http::{HttpSettings, TlsError};
+pub use http::{HttpSettings, TlsError, tls_client};
 pub(crate) use imports::log::TARGET as GUEST_LOG;
 pub use json::unstorable;
 pub use limits::{Limits, Usage};
+pub use records::{LogRecord, LogRecords};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
@@ -65,10 +65,12 @@ pub struct AttemptRecord {
     pub finished_at: DateTime<Utc>,
     /// What it used.
     pub usage: Usage,
+    /// The end of its log, a JSON object: `{records: [{at, level, message, fields}], dropped}`.
+    pub log: Option<Box<RawValue>>,
 }
 
 /// What an attempt used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Usage {
     /// Units of fuel.
     pub fuel: u64,
@@ -150,6 +152,7 @@ impl Completion {
             attempt: AttemptRecord {
                 outcome: "failure".into(),
                 error_type: Some(ERROR_TYPE.into()),
+                log: None,
                 ..self.attempt.clone()
             },
             growth: None,
@@ -204,7 +207,7 @@ impl Store {
             completions.iter().map(|done| done.growth.as_ref().map(Growth::to_json)).collect();
         let row: Committed = sqlx::query_as(
             "select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                $17, $18, $19, $20, $21, $22)",
+                $17, $18, $19, $20, $21, $22, $23)",
         )
         .bind(column(completions, |done| done.lease.step_uuid))
         .bind(column(completions, |done| done.lease.claim))
@@ -228,6 +231,7 @@ impl Store {
         .bind(column(completions, |done| bigint(done.attempt.usage.host_calls)))
         .bind(column(completions, |done| done.attempt.started_at))
         .bind(column(completions, |done| done.attempt.finished_at))
+        .bind(column(completions, |done| done.attempt.log.as_ref().map(|log| log.get())))
         .fetch_one(&self.pool)
         .await?;
         row.report(completions.len())

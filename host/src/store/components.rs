@@ -1,6 +1,7 @@
 //! The component that each package of a namespace last ran as.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::FromRow;
 
@@ -36,7 +37,38 @@ pub struct KnownComponent {
     pub last_run_at: DateTime<Utc>,
 }
 
+/// The component that a package last ran as.
+#[derive(Debug, Clone, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
+pub struct ComponentView {
+    /// The namespace it serves.
+    pub namespace: String,
+    /// Name of its package.
+    pub name: String,
+    /// SHA-256 of the file, hex.
+    pub digest: String,
+    /// What it asks to reach, a JSON object.
+    #[schema(value_type = Object)]
+    pub asks: Box<RawValue>,
+    /// When a host first started with the package.
+    pub first_run_at: DateTime<Utc>,
+    /// Since when it is this file.
+    pub changed_at: DateTime<Utc>,
+    /// When a host last started with it.
+    pub last_run_at: DateTime<Utc>,
+}
+
 impl Store {
+    /// The component that each package of these namespaces, or of all, last ran as.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn components(&self, namespaces: Option<&[String]>) -> Result<Vec<ComponentView>, StoreError> {
+        let known = sqlx::query_as(
+            "select * from tasker.components where $1::text[] is null or namespace = any ($1) order by namespace, name",
+        );
+        Ok(known.bind(namespaces).fetch_all(&self.pool).await?)
+    }
+
     /// Records the components this host runs, in one commit, and answers what was known of all of them before.
     ///
     /// # Errors

@@ -39,11 +39,23 @@ impl Store {
     /// The server cannot be reached, refuses the login, is older than PostgreSQL 15, or stands behind a pooler in
     /// transaction mode.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let connections = connections.max(1);
         let options = parse(url)?;
         let target = describe(&options);
         check_server(&options, &target).await?;
+        Self::open(options, connections.max(1), target.into()).await
+    }
 
+    /// Other connections to the same server, for work that must not keep this one's waiting. A statement that takes longer
+    /// than `longest` is ended by the server.
+    ///
+    /// # Errors
+    /// The server can't be reached, or has no more connections to give.
+    pub async fn apart(&self, connections: u32, longest: Duration) -> Result<Self, StoreError> {
+        let options = self.options.clone().options([("statement_timeout", longest.as_millis().to_string())]);
+        Self::open(options, connections.max(1), Arc::clone(&self.target)).await
+    }
+
+    async fn open(options: PgConnectOptions, connections: u32, target: Arc<str>) -> Result<Self, StoreError> {
         let pool = PgPoolOptions::new()
             .min_connections(connections)
             .max_connections(connections)
@@ -65,13 +77,19 @@ impl Store {
         // Held together, they are as many connections as the pool may have.
         let held = try_join_all((0..connections).map(|_| pool.acquire())).await;
         drop(held.map_err(|error| explain(error, &target))?);
-        Ok(Self { pool, options, guests: guests::slots(connections), target: target.into() })
+        Ok(Self { pool, options, guests: guests::slots(connections), target })
     }
 
     /// The server and database, as a person would name them; without the password.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// How many connections there are, and how many of them nobody uses.
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX))
     }
 
     /// Closes every connection, after the calls under way are done.

@@ -1,8 +1,8 @@
 //! Dead letters: notes of an investigation. An entry says that a task came to a stand, why, and how it stood then;
 //! resolving the entry changes nothing in the task, which is an operator's action of its own.
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{DeadLetterReason, OperateError, Resolution, Store, StoreError, TaskState, states};
 
 /// A task that came to a stand.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeadLetter {
     /// Its key.
     pub dlq_entry_uuid: Uuid,
@@ -25,24 +25,30 @@ pub struct DeadLetter {
     pub original_state: TaskState,
     /// Why it was given up.
     pub dlq_reason: DeadLetterReason,
-    /// When.
-    pub dlq_timestamp: DateTime<Utc>,
+    /// When, in UTC; no time of a dead letter says so, as Tasker's do not.
+    #[schema(value_type = String)]
+    pub dlq_timestamp: NaiveDateTime,
     /// What came of the investigation.
     pub resolution_status: Resolution,
     /// Its notes.
     pub resolution_notes: Option<String>,
     /// When it ended.
-    pub resolution_timestamp: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<String>)]
+    pub resolution_timestamp: Option<NaiveDateTime>,
     /// Who ended it.
     pub resolved_by: Option<String>,
     /// The task and its steps as they stood, a JSON object.
+    #[schema(value_type = Object)]
     pub task_snapshot: Box<RawValue>,
     /// What else is known, a JSON object.
+    #[schema(value_type = Object)]
     pub metadata: Box<RawValue>,
     /// When the entry was made.
-    pub created_at: DateTime<Utc>,
+    #[schema(value_type = String)]
+    pub created_at: NaiveDateTime,
     /// When it last changed.
-    pub updated_at: DateTime<Utc>,
+    #[schema(value_type = String)]
+    pub updated_at: NaiveDateTime,
 }
 
 /// Which entries to list.
@@ -52,8 +58,8 @@ pub struct DeadLetterFilter {
     pub resolution_status: Option<Resolution>,
     /// Only these.
     pub dlq_reason: Option<DeadLetterReason>,
-    /// Only of this namespace.
-    pub namespace: Option<String>,
+    /// Only of these namespaces.
+    pub namespaces: Option<Vec<String>>,
     /// Only of this task.
     pub task_uuid: Option<Uuid>,
     /// How many at most.
@@ -63,7 +69,7 @@ pub struct DeadLetterFilter {
 }
 
 /// How many entries there are of a reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeadLetterStats {
     /// The reason.
     pub dlq_reason: DeadLetterReason,
@@ -78,34 +84,41 @@ pub struct DeadLetterStats {
     /// Those that turned out to be none.
     pub cancelled: i64,
     /// The first.
-    pub oldest_entry: DateTime<Utc>,
+    #[schema(value_type = String)]
+    pub oldest_entry: NaiveDateTime,
     /// The last.
-    pub newest_entry: DateTime<Utc>,
+    #[schema(value_type = String)]
+    pub newest_entry: NaiveDateTime,
     /// Minutes from entry to resolution, on average.
-    pub avg_resolution_minutes: Option<f64>,
+    pub avg_resolution_time_minutes: Option<f64>,
 }
 
 /// An entry that waits for somebody to look into it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Investigation {
     /// Its key.
     pub dlq_entry_uuid: Uuid,
     /// The task.
     pub task_uuid: Uuid,
-    /// The task's namespace.
-    pub namespace: String,
-    /// The task's template.
-    pub name: String,
     /// What the task rested in.
     pub original_state: TaskState,
     /// Why it was given up.
     pub dlq_reason: DeadLetterReason,
     /// When.
-    pub dlq_timestamp: DateTime<Utc>,
+    #[schema(value_type = String)]
+    pub dlq_timestamp: NaiveDateTime,
     /// For how long it has waited.
-    pub minutes_waiting: i64,
+    pub minutes_in_dlq: f64,
+    /// The task's namespace.
+    pub namespace_name: String,
+    /// The task's template.
+    pub task_name: String,
+    /// The task's state.
+    pub current_state: String,
+    /// For how long it has been in that.
+    pub time_in_state_minutes: i32,
     /// What to look into first: the highest.
-    pub priority_score: i64,
+    pub priority_score: f64,
 }
 
 /// What changes of an entry; what is none stays.
@@ -132,12 +145,12 @@ impl Store {
     pub async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, StoreError> {
         let found = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "{ENTRY} where ($1::text is null or d.resolution_status = $1) and ($2::text is null or d.dlq_reason = $2)
-                and ($3::text is null or t.namespace = $3) and ($4::uuid is null or d.task_uuid = $4)
+                and ($3::text[] is null or t.namespace = any ($3)) and ($4::uuid is null or d.task_uuid = $4)
             order by d.dlq_timestamp desc, d.dlq_entry_uuid desc limit $5 offset $6"
         )))
         .bind(filter.resolution_status.map(Resolution::as_str))
         .bind(filter.dlq_reason.map(DeadLetterReason::as_str))
-        .bind(filter.namespace.as_deref())
+        .bind(filter.namespaces.as_deref())
         .bind(filter.task_uuid)
         .bind(i64::from(filter.limit))
         .bind(i64::from(filter.offset));
@@ -153,11 +166,11 @@ impl Store {
         Ok(found.fetch_optional(&self.pool).await?)
     }
 
-    /// How many entries there are of each reason that has any.
+    /// How many entries of these namespaces, or of all, there are of each reason that has any.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn dead_letter_stats(&self) -> Result<Vec<DeadLetterStats>, StoreError> {
+    pub async fn dead_letter_stats(&self, namespaces: Option<&[String]>) -> Result<Vec<DeadLetterStats>, StoreError> {
         let counted = sqlx::query_as(
             "select dlq_reason, count(*) as total_entries,
                 count(*) filter (where resolution_status = 'pending') as pending,
@@ -166,46 +179,64 @@ impl Store {
                 count(*) filter (where resolution_status = 'cancelled') as cancelled,
                 min(dlq_timestamp) as oldest_entry, max(dlq_timestamp) as newest_entry,
                 (avg(extract(epoch from resolution_timestamp - dlq_timestamp)) / 60)::double precision
-                    as avg_resolution_minutes
-            from tasker.dead_letters group by dlq_reason order by dlq_reason",
+                    as avg_resolution_time_minutes
+            from tasker.dead_letters d join tasker.tasks t using (task_uuid)
+            where $1::text[] is null or t.namespace = any ($1)
+            group by dlq_reason order by dlq_reason",
         );
-        Ok(counted.fetch_all(&self.pool).await?)
+        Ok(counted.bind(namespaces).fetch_all(&self.pool).await?)
     }
 
-    /// The entries nobody resolved, those first that should be looked into first.
+    /// The entries of these namespaces, or of all, that nobody resolved, those first that should be looked into first.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn investigation_queue(&self, limit: u32) -> Result<Vec<Investigation>, StoreError> {
+    pub async fn investigation_queue(
+        &self,
+        namespaces: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<Investigation>, StoreError> {
         let waiting = sqlx::query_as(
-            "select * from tasker.investigation_queue order by priority_score desc, dlq_timestamp, dlq_entry_uuid limit $1",
+            "select * from tasker.investigation_queue
+            where $1::text[] is null or namespace_name = any ($1)
+            order by priority_score desc, dlq_timestamp, dlq_entry_uuid limit $2",
         );
-        Ok(waiting.bind(i64::from(limit)).fetch_all(&self.pool).await?)
+        Ok(waiting.bind(namespaces).bind(i64::from(limit)).fetch_all(&self.pool).await?)
     }
 
     /// Notes what came of an investigation. Once resolved, an entry's status stays.
     ///
     /// # Errors
     /// There is no such entry, it was resolved in another way, nobody says who resolves it, or the database fails.
-    pub async fn update_dead_letter(&self, entry: Uuid, update: &DeadLetterUpdate) -> Result<DeadLetter, OperateError> {
+    pub async fn update_dead_letter(
+        &self,
+        entry: Uuid,
+        update: &DeadLetterUpdate,
+        actor: &str,
+    ) -> Result<DeadLetter, OperateError> {
         let resolves = update.resolution_status.is_some_and(|status| status != Resolution::Pending);
         if resolves && update.resolved_by.as_deref().is_none_or(|by| by.trim().is_empty()) {
             return Err(OperateError::NotSaid { what: "who" });
         }
         let changed = sqlx::query(
-            "update tasker.dead_letters
+            "with changed as (update tasker.dead_letters
             set resolution_status = coalesce($2, resolution_status),
                 resolution_notes = coalesce($3, resolution_notes), resolved_by = coalesce($4, resolved_by),
                 resolution_timestamp = case when coalesce($2, resolution_status) <> 'pending'
                     then coalesce(resolution_timestamp, clock_timestamp()) end,
                 metadata = coalesce($5::json, metadata), updated_at = clock_timestamp()
-            where dlq_entry_uuid = $1 and (resolution_status = 'pending' or resolution_status = coalesce($2, resolution_status))",
+            where dlq_entry_uuid = $1 and (resolution_status = 'pending' or resolution_status = coalesce($2, resolution_status))
+            returning dlq_entry_uuid, task_uuid, resolution_status)
+            insert into tasker.operator_actions (actor, action, kind, namespace, subject, reason)
+            select $6, 'note ' || changed.resolution_status, 'dead_letter', t.namespace, changed.dlq_entry_uuid::text, $3
+            from changed join tasker.tasks t on t.task_uuid = changed.task_uuid",
         )
         .bind(entry)
         .bind(update.resolution_status.map(Resolution::as_str))
         .bind(update.resolution_notes.as_deref())
         .bind(update.resolved_by.as_deref())
         .bind(update.metadata.as_deref().map(RawValue::get))
+        .bind(actor)
         .execute(&self.pool)
         .await?;
         let found = self.dead_letter(entry).await?.ok_or(OperateError::UnknownDeadLetter { entry })?;
@@ -225,15 +256,17 @@ impl<'r> FromRow<'r, PgRow> for DeadLetter {
             name: row.try_get("name")?,
             original_state: states::read(row.try_get("original_state")?)?,
             dlq_reason: states::read(row.try_get("dlq_reason")?)?,
-            dlq_timestamp: row.try_get("dlq_timestamp")?,
+            dlq_timestamp: naive(row, "dlq_timestamp")?,
             resolution_status: states::read(row.try_get("resolution_status")?)?,
             resolution_notes: row.try_get("resolution_notes")?,
-            resolution_timestamp: row.try_get("resolution_timestamp")?,
+            resolution_timestamp: row
+                .try_get::<Option<DateTime<Utc>>, _>("resolution_timestamp")?
+                .map(|at| at.naive_utc()),
             resolved_by: row.try_get("resolved_by")?,
             task_snapshot: row.try_get("task_snapshot")?,
             metadata: row.try_get("metadata")?,
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
+            created_at: naive(row, "created_at")?,
+            updated_at: naive(row, "updated_at")?,
         })
     }
 }
@@ -247,9 +280,9 @@ impl<'r> FromRow<'r, PgRow> for DeadLetterStats {
             manually_resolved: row.try_get("manually_resolved")?,
             permanent_failures: row.try_get("permanent_failures")?,
             cancelled: row.try_get("cancelled")?,
-            oldest_entry: row.try_get("oldest_entry")?,
-            newest_entry: row.try_get("newest_entry")?,
-            avg_resolution_minutes: row.try_get("avg_resolution_minutes")?,
+            oldest_entry: naive(row, "oldest_entry")?,
+            newest_entry: naive(row, "newest_entry")?,
+            avg_resolution_time_minutes: row.try_get("avg_resolution_time_minutes")?,
         })
     }
 }
@@ -259,13 +292,19 @@ impl<'r> FromRow<'r, PgRow> for Investigation {
         Ok(Self {
             dlq_entry_uuid: row.try_get("dlq_entry_uuid")?,
             task_uuid: row.try_get("task_uuid")?,
-            namespace: row.try_get("namespace")?,
-            name: row.try_get("name")?,
             original_state: states::read(row.try_get("original_state")?)?,
             dlq_reason: states::read(row.try_get("dlq_reason")?)?,
-            dlq_timestamp: row.try_get("dlq_timestamp")?,
-            minutes_waiting: row.try_get("minutes_waiting")?,
+            dlq_timestamp: naive(row, "dlq_timestamp")?,
+            minutes_in_dlq: row.try_get("minutes_in_dlq")?,
+            namespace_name: row.try_get("namespace_name")?,
+            task_name: row.try_get("task_name")?,
+            current_state: row.try_get("current_state")?,
+            time_in_state_minutes: row.try_get("time_in_state_minutes")?,
             priority_score: row.try_get("priority_score")?,
         })
     }
+}
+
+fn naive(row: &PgRow, column: &str) -> Result<NaiveDateTime, sqlx::Error> {
+    Ok(row.try_get::<DateTime<Utc>, _>(column)?.naive_utc())
 }

@@ -11,6 +11,9 @@
 //!
 //! Messages are PGMQ's, whether its extension is installed or not; [`Store::migrate`] sees to that.
 
+mod api_keys;
+mod audit;
+mod changes;
 mod checkpoint;
 mod claim;
 mod columns;
@@ -33,16 +36,20 @@ mod purge;
 mod retry;
 mod stale;
 mod states;
+mod statistics;
 mod tasks;
 mod templates;
 mod view;
 mod wake;
 mod within;
 
+pub use api_keys::{ApiKey, NewApiKey};
+pub use audit::{AuditEntry, AuditFilter};
+pub use changes::{Change, ChangePoint, NoChangePoint};
 pub use checkpoint::Checkpoint;
 pub use claim::{ClaimRequest, ClaimedStep};
 pub use complete::{Acceptance, AttemptRecord, Completion, CompletionReport, TaskChange, Usage, Verdict};
-pub use components::{FoundComponent, KnownComponent};
+pub use components::{ComponentView, FoundComponent, KnownComponent};
 pub use connect::Store;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterStats, DeadLetterUpdate, Investigation};
 pub use direct_events::{DirectlyPublished, NewDirectEvent};
@@ -57,11 +64,16 @@ pub use pgmq::PgmqOrigin;
 pub use purge::{PurgedMessages, PurgedTasks};
 pub use retry::Due;
 pub use stale::{StalePage, StaleTask, StalenessThresholds};
-pub use states::{DeadLetterReason, Resolution, StepState, TaskState, UnknownState};
+pub use states::{
+    DeadLetterReason, ExecutionStatus, HealthStatus, RecommendedAction, Resolution, ResultStatus, StepState, TaskState,
+    UnknownState,
+};
+pub use statistics::{Counted, Performance, SlowStep, SlowTask, Staleness, StateCounts, UsageTotals};
 pub use tasks::{CreationReport, NewStep, NewTask};
 pub use templates::{NewTemplate, TemplateRow};
 pub use view::{
-    AttemptTotals, AttemptView, ResultMetadata, StepExecutionResult, StepView, TaskFilter, TaskView, TransitionView,
+    AttemptDetail, AttemptFilter, AttemptTotals, AttemptView, ResultMetadata, StepAudit, StepExecutionResult,
+    StepReadiness, StepView, TaskFilter, TaskView, TransitionView,
 };
 pub use wake::{Heard, WakeListener};
 pub use within::Within;

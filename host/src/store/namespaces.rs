@@ -2,13 +2,13 @@
 //! next claim on, on every host.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{OperateError, Operator, Store, StoreError};
 
 /// A namespace and what its queue holds.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
 pub struct NamespaceView {
     /// Its name.
     pub name: String,
@@ -45,9 +45,14 @@ impl Store {
     pub async fn pause_namespace(&self, namespace: &str, by: &Operator) -> Result<(), OperateError> {
         by.check()?;
         let paused = sqlx::query(
-            "update tasker.namespaces
-            set paused_at = coalesce(paused_at, clock_timestamp()), paused_by = $2, pause_reason = $3
-            where name = $1",
+            "with paused as (
+                update tasker.namespaces
+                set paused_at = coalesce(paused_at, clock_timestamp()), paused_by = $2, pause_reason = $3
+                where name = $1
+                returning name
+            )
+            insert into tasker.operator_actions (actor, action, kind, namespace, subject, reason)
+            select $2, 'pause', 'namespace', name, name, $3 from paused",
         );
         let paused = paused.bind(namespace).bind(&by.actor).bind(&by.reason).execute(&self.pool).await?;
         self.known(namespace, paused.rows_affected()).await
@@ -57,14 +62,19 @@ impl Store {
     ///
     /// # Errors
     /// There is no such namespace, or the database fails.
-    pub async fn resume_namespace(&self, namespace: &str) -> Result<(), OperateError> {
+    pub async fn resume_namespace(&self, namespace: &str, actor: &str) -> Result<(), OperateError> {
         let resumed = sqlx::query(
-            "update tasker.namespaces
-            set resumed_at = case when paused_at is null then resumed_at else clock_timestamp() end, paused_at = null,
-                paused_by = null, pause_reason = null
-            where name = $1",
+            "with resumed as (
+                update tasker.namespaces
+                set resumed_at = case when paused_at is null then resumed_at else clock_timestamp() end, paused_at = null,
+                    paused_by = null, pause_reason = null
+                where name = $1
+                returning name
+            )
+            insert into tasker.operator_actions (actor, action, kind, namespace, subject)
+            select $2, 'resume', 'namespace', name, name from resumed",
         );
-        let resumed = resumed.bind(namespace).execute(&self.pool).await?;
+        let resumed = resumed.bind(namespace).bind(actor).execute(&self.pool).await?;
         self.known(namespace, resumed.rows_affected()).await
     }
 
@@ -73,10 +83,21 @@ impl Store {
     ///
     /// # Errors
     /// There is no such namespace, the bound is zero, or the database fails.
-    pub async fn limit_namespace(&self, namespace: &str, max_concurrent: Option<u32>) -> Result<(), OperateError> {
+    pub async fn limit_namespace(
+        &self,
+        namespace: &str,
+        max_concurrent: Option<u32>,
+        actor: &str,
+    ) -> Result<(), OperateError> {
         let bound = max_concurrent.map(|bound| i32::try_from(bound).unwrap_or(i32::MAX));
-        let limited = sqlx::query("update tasker.namespaces set max_concurrent = $2 where name = $1");
-        let limited = limited.bind(namespace).bind(bound).execute(&self.pool).await?;
+        let limited = sqlx::query(
+            "with limited as (
+                update tasker.namespaces set max_concurrent = $2 where name = $1 returning name, max_concurrent
+            )
+            insert into tasker.operator_actions (actor, action, kind, namespace, subject)
+            select $3, 'limit to ' || coalesce(max_concurrent::text, 'any number'), 'namespace', name, name from limited",
+        );
+        let limited = limited.bind(namespace).bind(bound).bind(actor).execute(&self.pool).await?;
         self.known(namespace, limited.rows_affected()).await
     }
 

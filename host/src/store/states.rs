@@ -17,20 +17,40 @@ pub struct UnknownState {
     expected: String,
 }
 
+/// JSON has the same names as SQL.
 macro_rules! states {
     ($(#[$doc:meta])* $type:ident, $kind:literal: $($variant:ident = $name:literal),+ $(,)?) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum $type {
             $(#[doc = concat!("`", $name, "`")] $variant),+
         }
 
+        named!($type, $kind: $($variant = $name),+);
+    };
+}
+
+/// JSON has the variants' own names, as Tasker's has, and is read with either.
+macro_rules! states_of_dead_letters {
+    ($(#[$doc:meta])* $type:ident, $kind:literal: $($variant:ident = $name:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        pub enum $type {
+            $(#[doc = concat!("`", $name, "`")] #[serde(alias = $name)] $variant),+
+        }
+
+        named!($type, $kind: $($variant = $name),+);
+    };
+}
+
+macro_rules! named {
+    ($type:ident, $kind:literal: $($variant:ident = $name:literal),+) => {
         impl $type {
             /// Every state, in the order of a life.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The name in SQL and JSON.
+            /// The name in SQL and on the command line.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
@@ -89,7 +109,7 @@ states! {
     ResolvedManually = "resolved_manually",
 }
 
-states! {
+states_of_dead_letters! {
     /// Why a task was given up.
     DeadLetterReason, "reason of a dead letter":
     StalenessTimeout = "staleness_timeout",
@@ -99,13 +119,50 @@ states! {
     ManualDlq = "manual_dlq",
 }
 
-states! {
+states_of_dead_letters! {
     /// What came of the investigation of a dead letter.
     Resolution, "resolution":
     Pending = "pending",
     ManuallyResolved = "manually_resolved",
     PermanentlyFailed = "permanently_failed",
     Cancelled = "cancelled",
+}
+
+states! {
+    /// What is going on in a task.
+    ExecutionStatus, "execution status":
+    HasReadySteps = "has_ready_steps",
+    Processing = "processing",
+    WaitingForDependencies = "waiting_for_dependencies",
+    BlockedByFailures = "blocked_by_failures",
+    AllComplete = "all_complete",
+}
+
+states! {
+    /// What somebody who looks after a task would do next.
+    RecommendedAction, "recommended action":
+    ExecuteReadySteps = "execute_ready_steps",
+    WaitForCompletion = "wait_for_completion",
+    WaitForDependencies = "wait_for_dependencies",
+    HandleFailures = "handle_failures",
+    FinalizeTask = "finalize_task",
+}
+
+states! {
+    /// How a task is.
+    HealthStatus, "health":
+    Healthy = "healthy",
+    Recovering = "recovering",
+    Blocked = "blocked",
+    Unknown = "unknown",
+}
+
+states! {
+    /// How a step's latest attempt ended.
+    ResultStatus, "status of a result":
+    Completed = "completed",
+    Failed = "failed",
+    Error = "error",
 }
 
 impl TaskState {

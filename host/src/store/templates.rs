@@ -100,6 +100,19 @@ impl Store {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
+    /// The current templates of these namespaces, or of all, by namespace, name and version.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn templates(&self, namespaces: Option<&[String]>) -> Result<Vec<TemplateRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "select distinct on (namespace, name, version) * from tasker.templates
+            where $1::text[] is null or namespace = any ($1)
+            order by namespace, name, version, registered_at desc",
+        );
+        Ok(rows.bind(namespaces).fetch_all(&self.pool).await?)
+    }
+
     /// The names of a namespace's templates, in their order.
     ///
     /// # Errors

@@ -35,15 +35,15 @@ impl Store {
         task: Uuid,
         max_bytes: usize,
     ) -> Result<Within<TaskView>, StoreError> {
-        let filter = TaskFilter { namespace: Some(namespace.to_owned()), status: None, limit: 1 };
-        Ok(match self.page_within(Some(task), &filter, 0, max_bytes).await? {
+        let filter = TaskFilter { namespaces: Some(vec![namespace.to_owned()]), limit: 1, ..TaskFilter::default() };
+        Ok(match self.page_within(Some(task), &filter, max_bytes).await? {
             Within::Found(mut tasks) => tasks.pop().map_or(Within::Unknown, Within::Found),
             Within::Unknown => Within::Unknown,
             Within::TooLarge { bytes } => Within::TooLarge { bytes },
         })
     }
 
-    /// The newest tasks that the filter lets through after the first `offset`, newest first, if their contexts and tags have
+    /// The newest tasks that the filter lets through, newest first, if their contexts and tags have
     /// at most `max_bytes` together.
     ///
     /// # Errors
@@ -51,10 +51,9 @@ impl Store {
     pub async fn tasks_within(
         &self,
         filter: &TaskFilter,
-        offset: u32,
         max_bytes: usize,
     ) -> Result<Within<Vec<TaskView>>, StoreError> {
-        self.page_within(None, filter, offset, max_bytes).await
+        self.page_within(None, filter, max_bytes).await
     }
 
     /// One statement measures and shows, so nothing can grow between the two.
@@ -62,35 +61,36 @@ impl Store {
         &self,
         task: Option<Uuid>,
         filter: &TaskFilter,
-        offset: u32,
         max_bytes: usize,
     ) -> Result<Within<Vec<TaskView>>, StoreError> {
         let rows = sqlx::query(
             "with page as materialized (
-                select * from tasker.task_views($1, $2, $3::text::tasker.task_state, $4) offset $5
+                select * from tasker.task_views($1, $2, $3::text::tasker.task_state, $4, $5, $6) offset $7
             ), size as (
                 select coalesce(sum(octet_length(context::text) + octet_length(tags::text)), 0)::bigint as bytes from page
             )
-            select size.bytes as size_bytes, page.* from size left join page on size.bytes <= $6
+            select size.bytes as size_bytes, page.* from size left join page on size.bytes <= $8
             order by page.task_uuid desc",
         )
         .bind(task)
-        .bind(filter.namespace.as_deref())
+        .bind(filter.namespaces.as_deref())
         .bind(filter.status.map(super::TaskState::as_str))
-        .bind(i64::from(filter.limit) + i64::from(offset))
-        .bind(i64::from(offset))
+        .bind(filter.initiator.as_deref())
+        .bind(filter.source_system.as_deref())
+        .bind(i64::from(filter.limit) + i64::from(filter.offset))
+        .bind(i64::from(filter.offset))
         .bind(signed(max_bytes));
         measured(&rows.fetch_all(&self.pool).await?, "task_uuid", max_bytes)
     }
 
-    /// The steps of a task of `namespace` in the order of its template, or only the one with key `step`, if what their
+    /// The steps of a task of one of these namespaces, or of any, in the order of its template, or only the one with key `step`, if what their
     /// handlers wrote has at most `max_bytes` together.
     ///
     /// # Errors
     /// The database fails.
     pub async fn steps_within(
         &self,
-        namespace: &str,
+        namespaces: Option<&[String]>,
         task: Uuid,
         step: Option<Uuid>,
         max_bytes: usize,
@@ -99,7 +99,10 @@ impl Store {
             "with page as materialized (
                 select * from tasker.step_views($1)
                 where ($3::uuid is null or step_uuid = $3)
-                    and exists (select from tasker.tasks t where t.task_uuid = $1 and t.namespace = $2)
+                    and exists (
+                        select from tasker.tasks t
+                        where t.task_uuid = $1 and ($2::text[] is null or t.namespace = any ($2))
+                    )
             ), size as (
                 select coalesce(sum(
                     coalesce(octet_length(result::text), 0) + coalesce(octet_length(metadata::text), 0)
@@ -112,12 +115,12 @@ impl Store {
             order by page.step_uuid",
         )
         .bind(task)
-        .bind(namespace)
+        .bind(namespaces)
         .bind(step)
         .bind(signed(max_bytes));
         let found = measured(&rows.fetch_all(&self.pool).await?, "step_uuid", max_bytes)?;
         let nothing = matches!(&found, Within::Found(steps) if steps.is_empty());
-        if nothing && (step.is_some() || !self.has_task(namespace, task).await?) {
+        if nothing && (step.is_some() || !self.has_task_in(namespaces, task).await?) {
             return Ok(Within::Unknown);
         }
         Ok(found)
@@ -133,18 +136,7 @@ impl Store {
         task: Uuid,
         step: Uuid,
     ) -> Result<Within<Vec<TransitionView>>, StoreError> {
-        let known: bool = sqlx::query_scalar(
-            "select exists (
-                select from tasker.tasks t join tasker.steps s on s.task_uuid = t.task_uuid
-                where t.task_uuid = $1 and t.namespace = $2 and s.step_uuid = $3
-            )",
-        )
-        .bind(task)
-        .bind(namespace)
-        .bind(step)
-        .fetch_one(&self.pool)
-        .await?;
-        if !known {
+        if !self.has_step_in(Some(&[namespace.to_owned()]), task, step).await? {
             return Ok(Within::Unknown);
         }
         let changes = sqlx::query_as(

@@ -6,6 +6,7 @@
 //! `RUST_LOG` chooses what is said, `info` by default. What handlers log has the target `handler`: `RUST_LOG=warn,handler=debug`
 //! shows them and little else.
 
+pub mod metrics;
 mod writer;
 
 use std::time::Duration;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::Executor;
-use tasker_wasm_host::store::{Acceptance, StepState, TaskState, Verdict};
+use tasker_wasm_host::store::{Acceptance, HealthStatus, StepState, TaskState, Verdict};
 
 use super::support::{Bench, failed, finished, plan, raw, request, succeeded, template_of, to_be_retried};
 
@@ -146,7 +146,7 @@ async fn a_retry_leaves_the_queue_and_the_task_alone() {
     assert_eq!(bench.messages().await, 0);
     assert_eq!(bench.state(&task, 0).await, StepState::WaitingForRetry);
     let view = bench.store.task(task.task_uuid).await.unwrap().unwrap();
-    assert_eq!((view.status, view.health_status), (TaskState::WaitingForRetry, "recovering"));
+    assert_eq!((view.status, view.health_status), (TaskState::WaitingForRetry, HealthStatus::Recovering));
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn a_paused_namespace_is_claimed_from_again_when_it_is_resumed() {
     let again = bench.store.namespace_views().await.unwrap().remove(0);
     assert_eq!((again.paused_at, again.paused_by.as_deref()), (paused.paused_at, Some("ada")));
 
-    bench.store.resume_namespace(NAMESPACE).await.unwrap();
+    bench.store.resume_namespace(NAMESPACE, "ada").await.unwrap();
     let resumed = bench.store.namespace_views().await.unwrap().remove(0);
     assert_eq!((resumed.paused_at, resumed.paused_by, resumed.pause_reason), (None, None, None));
     bench.claim_one().await;
@@ -41,10 +41,10 @@ async fn a_paused_namespace_is_claimed_from_again_when_it_is_resumed() {
 async fn a_bound_holds_until_it_is_lifted() {
     let bench = Bench::new().await;
     bench.task(&[("a", &[]), ("b", &[]), ("c", &[])]).await;
-    bench.store.limit_namespace(NAMESPACE, Some(1)).await.unwrap();
+    bench.store.limit_namespace(NAMESPACE, Some(1), "ada").await.unwrap();
     assert_eq!(bench.claim(10).await.len(), 1);
     assert!(bench.claim(10).await.is_empty());
-    bench.store.limit_namespace(NAMESPACE, None).await.unwrap();
+    bench.store.limit_namespace(NAMESPACE, None, "ada").await.unwrap();
     assert_eq!(bench.claim(10).await.len(), 2);
 }
 
@@ -53,8 +53,8 @@ async fn an_unknown_namespace_is_named_with_those_there_are() {
     let bench = Bench::new().await;
     for refusal in [
         bench.store.pause_namespace("bakry", &by()).await,
-        bench.store.resume_namespace("bakry").await,
-        bench.store.limit_namespace("bakry", Some(1)).await,
+        bench.store.resume_namespace("bakry", "ada").await,
+        bench.store.limit_namespace("bakry", Some(1), "ada").await,
     ] {
         match refusal.unwrap_err() {
             OperateError::UnknownNamespace { namespace, known } => {

@@ -132,7 +132,7 @@ async fn a_task_under_investigation_stays_until_its_dead_letter_is_resolved() {
         resolved_by: Some("grace".into()),
         ..DeadLetterUpdate::default()
     };
-    bench.store.update_dead_letter(stale.dlq_entry_uuid.unwrap(), &resolved).await.unwrap();
+    bench.store.update_dead_letter(stale.dlq_entry_uuid.unwrap(), &resolved, "grace").await.unwrap();
     assert_eq!(bench.purge(100).await.0, 1);
     assert_eq!(bench.number("select count(*) from tasker.dead_letters").await, 0);
 }

@@ -235,7 +235,7 @@ async fn the_staleness_action_says_what_becomes_of_the_task() {
         resolved_by: Some("grace".into()),
         ..DeadLetterUpdate::default()
     };
-    bench.store.update_dead_letter(entry, &resolved).await.unwrap();
+    bench.store.update_dead_letter(entry, &resolved, "grace").await.unwrap();
     assert!(bench.detect().await.is_empty());
 }
 
@@ -246,7 +246,7 @@ async fn a_paused_namespace_holds_no_stale_task_and_time_begins_when_it_is_resum
     bench.store.pause_namespace(NAMESPACE, &by()).await.unwrap();
     bench.age(200).await;
     assert!(bench.detect().await.is_empty());
-    bench.store.resume_namespace(NAMESPACE).await.unwrap();
+    bench.store.resume_namespace(NAMESPACE, "ada").await.unwrap();
     assert!(bench.detect().await.is_empty());
     bench.pool.execute("update tasker.namespaces set resumed_at = resumed_at - interval '31 min'").await.unwrap();
     assert_eq!(bench.detect().await.len(), 1);
@@ -325,14 +325,14 @@ async fn dead_letters_are_filtered_counted_and_queued_by_urgency() {
     };
     let all = DeadLetterFilter::default();
     assert_eq!(list(all.clone()).await, 2);
-    assert_eq!(list(DeadLetterFilter { namespace: Some("smithy".into()), ..all.clone() }).await, 1);
+    assert_eq!(list(DeadLetterFilter { namespaces: Some(vec!["smithy".into()]), ..all.clone() }).await, 1);
     assert_eq!(list(DeadLetterFilter { task_uuid: Some(unavailable.task_uuid), ..all.clone() }).await, 1);
     let reason = Some(DeadLetterReason::StalenessTimeout);
     assert_eq!(list(DeadLetterFilter { dlq_reason: reason, ..all.clone() }).await, 1);
     assert_eq!(list(DeadLetterFilter { resolution_status: Some(Resolution::Cancelled), ..all.clone() }).await, 0);
     assert_eq!(list(DeadLetterFilter { offset: 1, ..all }).await, 1);
 
-    let queue = bench.store.investigation_queue(10).await.unwrap();
+    let queue = bench.store.investigation_queue(None, 10).await.unwrap();
     assert_eq!(queue[0].dlq_reason, DeadLetterReason::WorkerUnavailable);
     assert_eq!(queue[1].dlq_reason, DeadLetterReason::StalenessTimeout);
     // Age outweighs the reason in time.
@@ -343,9 +343,9 @@ async fn dead_letters_are_filtered_counted_and_queued_by_urgency() {
         )
         .await
         .unwrap();
-    let queue = bench.store.investigation_queue(1).await.unwrap();
-    assert_eq!((queue[0].dlq_reason, queue[0].minutes_waiting), (DeadLetterReason::StalenessTimeout, 600));
-    let stats = bench.store.dead_letter_stats().await.unwrap();
+    let queue = bench.store.investigation_queue(None, 1).await.unwrap();
+    assert_eq!((queue[0].dlq_reason, queue[0].minutes_in_dlq as i64), (DeadLetterReason::StalenessTimeout, 600));
+    let stats = bench.store.dead_letter_stats(None).await.unwrap();
     assert_eq!(stats.iter().map(|of| (of.total_entries, of.pending)).collect::<Vec<_>>(), [(1, 1), (1, 1)]);
 }
 
@@ -361,21 +361,23 @@ async fn an_entry_is_resolved_once_by_somebody_and_its_notes_go_on() {
         resolved_by: by.map(Into::into),
         metadata: None,
     };
-    let nobody = bench.store.update_dead_letter(entry, &update(Some(Resolution::ManuallyResolved), "", None)).await;
+    let nobody =
+        bench.store.update_dead_letter(entry, &update(Some(Resolution::ManuallyResolved), "", None), "grace").await;
     assert!(matches!(nobody, Err(OperateError::NotSaid { what: "who" })), "{nobody:?}");
-    let noted = bench.store.update_dead_letter(entry, &update(None, "looking", None)).await.unwrap();
+    let noted = bench.store.update_dead_letter(entry, &update(None, "looking", None), "grace").await.unwrap();
     assert_eq!((noted.resolution_status, noted.resolution_timestamp), (Resolution::Pending, None));
     let resolved = update(Some(Resolution::ManuallyResolved), "a host was down", Some("grace"));
-    let resolved = bench.store.update_dead_letter(entry, &resolved).await.unwrap();
+    let resolved = bench.store.update_dead_letter(entry, &resolved, "grace").await.unwrap();
     assert_eq!(resolved.resolved_by.as_deref(), Some("grace"));
     assert!(resolved.resolution_timestamp.is_some());
     let other = update(Some(Resolution::PermanentlyFailed), "", Some("ada"));
-    let refusal = bench.store.update_dead_letter(entry, &other).await.unwrap_err();
+    let refusal = bench.store.update_dead_letter(entry, &other, "ada").await.unwrap_err();
     assert!(matches!(refusal, OperateError::Resolved { status: Resolution::ManuallyResolved, .. }), "{refusal}");
-    let noted = bench.store.update_dead_letter(entry, &update(None, "two hosts", None)).await.unwrap();
+    let noted = bench.store.update_dead_letter(entry, &update(None, "two hosts", None), "grace").await.unwrap();
     assert_eq!(noted.resolution_notes.as_deref(), Some("two hosts"));
     assert_eq!(noted.resolution_timestamp, resolved.resolution_timestamp);
-    let unknown = bench.store.update_dead_letter(Uuid::now_v7(), &DeadLetterUpdate::default()).await.unwrap_err();
+    let unknown =
+        bench.store.update_dead_letter(Uuid::now_v7(), &DeadLetterUpdate::default(), "ada").await.unwrap_err();
     assert!(matches!(unknown, OperateError::UnknownDeadLetter { .. }), "{unknown}");
 }
 

@@ -267,6 +267,7 @@ pub fn finished(lease: &Lease, verdict: Verdict, error_type: Option<&str>) -> Co
                 total_us: 3_000,
                 host_calls: 2,
             },
+            log: None,
         },
         growth: None,
         events: None,

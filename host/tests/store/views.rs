@@ -93,7 +93,8 @@ async fn lists_are_newest_first_and_filtered() {
     let tasks = [bench.plan(&[("a", &[])]), plan(smithy, "smithy", &[("b", &[])]), bench.plan(&[])];
     bench.store.create_tasks(&tasks).await.unwrap();
     let list = |namespace: Option<&str>, status, limit| {
-        let filter = TaskFilter { namespace: namespace.map(Into::into), status, limit };
+        let namespaces = namespace.map(|name| vec![name.to_owned()]);
+        let filter = TaskFilter { namespaces, status, limit, ..TaskFilter::default() };
         let store = bench.store.clone();
         async move {
             let listed = store.list_tasks(&filter).await.unwrap();
@@ -116,7 +117,7 @@ async fn a_task_whose_only_hope_is_a_retry_is_seen_and_found_as_waiting_for_it()
     bench.store.complete_steps(&[retry]).await.unwrap();
     let running = bench.task(&[("a", &[])]).await;
     let found = async |status| {
-        let filter = TaskFilter { namespace: None, status: Some(status), limit: 10 };
+        let filter = TaskFilter { status: Some(status), limit: 10, ..TaskFilter::default() };
         let listed = bench.store.list_tasks(&filter).await.unwrap();
         listed.into_iter().map(|task| (task.task_uuid, task.status)).collect::<Vec<_>>()
     };

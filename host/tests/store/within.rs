@@ -17,7 +17,7 @@ impl Bench {
 }
 
 fn mine() -> TaskFilter {
-    TaskFilter { namespace: Some(NAMESPACE.into()), status: None, limit: 100 }
+    TaskFilter { namespaces: Some(vec![NAMESPACE.into()]), limit: 100, ..TaskFilter::default() }
 }
 
 fn all<T>(within: Within<Vec<T>>) -> Vec<T> {
@@ -43,16 +43,19 @@ async fn what_belongs_to_another_namespace_is_not_there() {
         let found = store.task_within(NAMESPACE, task, PLENTY).await.unwrap();
         assert_eq!(matches!(found, Within::Found(_)), known);
         for step in [None, Some(step)] {
-            let found = store.steps_within(NAMESPACE, task, step, PLENTY).await.unwrap();
+            let found = store.steps_within(Some(&[NAMESPACE.into()]), task, step, PLENTY).await.unwrap();
             assert_eq!(matches!(found, Within::Found(_)), known);
             assert_eq!(matches!(found, Within::Unknown), !known);
         }
         let found = store.step_transitions_within(NAMESPACE, task, step).await.unwrap();
         assert_eq!(matches!(found, Within::Found(_)), known);
     }
-    let wrong_task = bench.store.steps_within(NAMESPACE, ours.task_uuid, Some(theirs.steps[0].step_uuid), PLENTY).await;
+    let wrong_task = bench
+        .store
+        .steps_within(Some(&[NAMESPACE.into()]), ours.task_uuid, Some(theirs.steps[0].step_uuid), PLENTY)
+        .await;
     assert!(matches!(wrong_task.unwrap(), Within::Unknown));
-    let listed = all(bench.store.tasks_within(&mine(), 0, PLENTY).await.unwrap());
+    let listed = all(bench.store.tasks_within(&mine(), PLENTY).await.unwrap());
     assert_eq!(listed.iter().map(|task| task.task_uuid).collect::<Vec<_>>(), [ours.task_uuid]);
 }
 
@@ -64,15 +67,15 @@ async fn tasks_are_listed_page_by_page_newest_first() {
         tasks.insert(0, bench.task(&[("a", &[])]).await.task_uuid);
     }
     let page = async |limit, offset| {
-        let filter = TaskFilter { limit, ..mine() };
-        let page = all(bench.store.tasks_within(&filter, offset, PLENTY).await.unwrap());
+        let filter = TaskFilter { limit, offset, ..mine() };
+        let page = all(bench.store.tasks_within(&filter, PLENTY).await.unwrap());
         page.iter().map(|task| task.task_uuid).collect::<Vec<_>>()
     };
     assert_eq!(page(2, 0).await, tasks[..2]);
     assert_eq!(page(2, 4).await, tasks[4..]);
     assert!(page(2, 5).await.is_empty());
     let complete = TaskFilter { status: Some(TaskState::Complete), ..mine() };
-    assert!(all(bench.store.tasks_within(&complete, 0, PLENTY).await.unwrap()).is_empty());
+    assert!(all(bench.store.tasks_within(&complete, PLENTY).await.unwrap()).is_empty());
 }
 
 #[tokio::test]
@@ -84,7 +87,7 @@ async fn what_is_too_large_is_measured_and_not_sent() {
     let found = bench.store.task_within(NAMESPACE, task.task_uuid, context - 1).await.unwrap();
     assert!(matches!(found, Within::TooLarge { bytes } if bytes == context as u64));
     assert!(matches!(bench.store.task_within(NAMESPACE, task.task_uuid, context).await.unwrap(), Within::Found(_)));
-    let listed = bench.store.tasks_within(&mine(), 0, context - 1).await.unwrap();
+    let listed = bench.store.tasks_within(&mine(), context - 1).await.unwrap();
     assert!(matches!(listed, Within::TooLarge { .. }));
 
     for claimed in bench.claim(2).await {
@@ -92,7 +95,9 @@ async fn what_is_too_large_is_measured_and_not_sent() {
         let completion = Completion { metadata: raw("{}"), ..finished(&claimed.lease, verdict, None) };
         bench.store.complete_steps(&[completion]).await.unwrap();
     }
-    let steps = async |step, bytes| bench.store.steps_within(NAMESPACE, task.task_uuid, step, bytes).await.unwrap();
+    let steps = async |step, bytes| {
+        bench.store.steps_within(Some(&[NAMESPACE.into()]), task.task_uuid, step, bytes).await.unwrap()
+    };
     // The text of a result, its quotes and the metadata.
     let one = 1_000 + 2 + 2;
     assert_eq!(steps(None, 2 * one - 1).await.map_to_len(), too_large(2 * one as u64));
@@ -105,7 +110,7 @@ async fn what_is_too_large_is_measured_and_not_sent() {
 async fn a_task_without_steps_is_there_and_has_none() {
     let bench = Bench::new().await;
     let task = bench.task(&[]).await;
-    let steps = bench.store.steps_within(NAMESPACE, task.task_uuid, None, PLENTY).await.unwrap();
+    let steps = bench.store.steps_within(Some(&[NAMESPACE.into()]), task.task_uuid, None, PLENTY).await.unwrap();
     assert!(all(steps).is_empty());
 }
 

@@ -113,7 +113,7 @@ async fn a_failure_is_stored_as_the_contract_words_it() {
         let step = step(&steps, name);
         let results = step.results.as_ref().unwrap();
         let error = error(step);
-        assert_eq!((results.success, results.status), (false, status), "{name}");
+        assert_eq!((results.success, results.status.as_str()), (false, status), "{name}");
         assert_eq!(results.result.get(), "{}", "{name}");
         assert_eq!(
             (&error["error_type"], &error["retryable"]),

@@ -48,7 +48,7 @@ mod tls;
 pub(super) use gateway::{Gateway, Outbound};
 pub(super) use secrets::Placeholders;
 pub(super) use session::{Session, Transfer};
-pub use tls::TlsError;
+pub use tls::{TlsError, client as tls_client};
 
 use std::path::PathBuf;
 use std::time::Duration;

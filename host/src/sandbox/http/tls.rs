@@ -27,8 +27,13 @@ pub enum TlsError {
     Setup(String),
 }
 
-/// The TLS client of every package: HTTP/2 where the server offers it, HTTP/1.1 else.
-pub(super) fn client(ca_files: &[PathBuf]) -> Result<ClientConfig, TlsError> {
+/// A TLS client that trusts the system's certificate authorities and these: HTTP/2 where the server offers it, HTTP/1.1
+/// else.
+///
+/// # Errors
+///
+/// A file can't be used.
+pub fn client(ca_files: &[PathBuf]) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     let (found, _) = roots.add_parsable_certificates(system.certs);

@@ -3,6 +3,7 @@
 //! A handler in a loop must not drown the log: records and bytes are bounded per attempt, what exceeds them is counted,
 //! and one note at the end says how much was dropped.
 
+use serde_json::value::RawValue;
 use tracing::Level;
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use crate::sandbox::bindings::tasker::handler::log;
 use crate::sandbox::contract::StepContext;
 use crate::sandbox::limits::Limits;
 use crate::sandbox::output::clean;
+use crate::sandbox::records::LogRecords;
 
 /// Target of every record a guest writes, for filters like `RUST_LOG=info,handler=debug`.
 pub(crate) const TARGET: &str = "handler";
@@ -53,6 +55,7 @@ pub(in crate::sandbox) struct Log {
     lines_left: u32,
     bytes_left: usize,
     suppressed: u32,
+    kept: LogRecords,
 }
 
 /// Writes an event with the identity of an attempt; tracing fixes an event's level where it is written.
@@ -80,7 +83,13 @@ macro_rules! event {
 
 impl Log {
     pub(in crate::sandbox) fn new(identity: Identity, limits: &Limits) -> Self {
-        Self { identity, lines_left: limits.log_lines, bytes_left: limits.log_bytes, suppressed: 0 }
+        Self {
+            identity,
+            lines_left: limits.log_lines,
+            bytes_left: limits.log_bytes,
+            suppressed: 0,
+            kept: LogRecords::default(),
+        }
     }
 
     /// A record of the handler's.
@@ -93,26 +102,45 @@ impl Log {
         self.lines_left -= 1;
         self.bytes_left -= bytes;
         let message = clean(message);
-        match fields_of(fields) {
+        let fields = fields_of(fields);
+        match &fields {
             None => event!(level, self, "{message}"),
             Some(fields) => event!(level, self, fields = %fields, "{message}"),
+        }
+        if is_kept(level) {
+            self.kept.push(level, message, fields.and_then(|fields| RawValue::from_string(fields).ok()));
         }
     }
 
     /// A record of the host's about this attempt.
-    pub(in crate::sandbox) fn note(&self, level: Level, message: &str) {
+    pub(in crate::sandbox) fn note(&mut self, level: Level, message: &str) {
         event!(level, self, "{message}");
+        if is_kept(level) {
+            self.kept.push(level, message.to_owned(), None);
+        }
     }
 
     /// Says what was dropped, if anything was.
-    pub(in crate::sandbox) fn finish(&self) {
+    pub(in crate::sandbox) fn finish(&mut self) {
         if self.suppressed > 0 {
+            let suppressed = self.suppressed;
             self.note(
                 Level::WARN,
-                &format!("{} log records of this attempt were suppressed: it wrote more than it may", self.suppressed),
+                &format!("{suppressed} log records of this attempt were suppressed: it wrote more than it may"),
             );
+            self.kept.count_dropped(suppressed);
         }
     }
+
+    /// What is kept of it beside the attempt.
+    pub(in crate::sandbox) fn take(&mut self) -> LogRecords {
+        std::mem::take(&mut self.kept)
+    }
+}
+
+/// Whether a record is kept beside its attempt. Those below are for who debugs with the log open.
+fn is_kept(level: Level) -> bool {
+    level <= Level::INFO
 }
 
 /// The fields as compact JSON on one line; nothing when there are none. Fields that are not an object are shown as a
@@ -133,9 +161,7 @@ impl log::Host for Attempt {
         match level_of(level) {
             Level::TRACE => tracing::enabled!(target: TARGET, Level::TRACE),
             Level::DEBUG => tracing::enabled!(target: TARGET, Level::DEBUG),
-            Level::INFO => tracing::enabled!(target: TARGET, Level::INFO),
-            Level::WARN => tracing::enabled!(target: TARGET, Level::WARN),
-            Level::ERROR => tracing::enabled!(target: TARGET, Level::ERROR),
+            kept => is_kept(kept),
         }
     }
 

@@ -8,29 +8,31 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::AttemptView;
-use crate::store::{Completion, StepState, Verdict};
+use crate::store::{Completion, ResultStatus, StepState, Verdict};
 
 /// The result of a step as the contract words it, put together from the step's row and its latest attempt. One that a
 /// person gave by hand has no attempt behind it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StepExecutionResult {
     /// The step.
     pub step_uuid: Uuid,
     /// Whether it succeeded.
     pub success: bool,
     /// What the handler returned; `{}` for a failure.
+    #[schema(value_type = serde_json::Value)]
     pub result: Box<RawValue>,
     /// What is known of the execution.
     pub metadata: ResultMetadata,
     /// `completed`, `failed` by the handler's verdict, or `error` where the handler came to none.
-    pub status: &'static str,
+    pub status: ResultStatus,
     /// The failure, a JSON object.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub error: Option<Box<RawValue>>,
 }
 
 /// The `metadata` of a [`StepExecutionResult`].
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ResultMetadata {
     /// Milliseconds from beginning to end; 0 for a result given by hand.
     pub execution_time_ms: u64,
@@ -45,6 +47,7 @@ pub struct ResultMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DateTime<Utc>>,
     /// What the handler told of its execution.
+    #[schema(value_type = Object)]
     pub custom: Box<RawValue>,
     /// The handler's own code of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,11 +136,11 @@ impl StepExecutionResult {
     }
 }
 
-fn status(success: bool, outcome: Option<&str>) -> &'static str {
+fn status(success: bool, outcome: Option<&str>) -> ResultStatus {
     match (success, outcome) {
-        (true, _) => "completed",
-        (false, Some("error")) => "error",
-        (false, _) => "failed",
+        (true, _) => ResultStatus::Completed,
+        (false, Some("error")) => ResultStatus::Error,
+        (false, _) => ResultStatus::Failed,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A step with its parents and attempts.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
@@ -11,7 +11,7 @@ use super::StepExecutionResult;
 use crate::store::{StepState, Store, StoreError, Usage, states};
 
 /// A step with the latest of its attempts and the sum of them all.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StepView {
     /// Its key.
     pub step_uuid: Uuid,
@@ -48,9 +48,11 @@ pub struct StepView {
     /// Leases that ran out since its last verdict or checkpoint.
     pub lapses: i32,
     /// How far it came, a JSON object: `cursor`, `items_processed`, `timestamp`, `accumulated_results`.
+    #[schema(value_type = Option<Object>)]
     pub checkpoint: Option<Box<RawValue>>,
     /// Its newest hundred checkpoints, oldest first, a JSON array of `{cursor, items_processed, attempt, timestamp}`; none
     /// if it made none.
+    #[schema(value_type = Option<Vec<Object>>)]
     pub checkpoint_history: Option<Box<RawValue>>,
     /// When an attempt last failed.
     pub last_failure_at: Option<DateTime<Utc>>,
@@ -69,7 +71,7 @@ pub struct StepView {
 }
 
 /// One finished attempt.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AttemptView {
     /// Which it was: 1 for the first.
     pub attempt: i32,
@@ -89,7 +91,7 @@ pub struct AttemptView {
 }
 
 /// What all finished attempts of a step used.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AttemptTotals {
     /// How many there are.
     pub count: i64,

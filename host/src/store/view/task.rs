@@ -1,16 +1,16 @@
 //! A task with the counts of its steps.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use crate::store::{Store, StoreError, TaskState, states};
+use crate::store::{ExecutionStatus, HealthStatus, RecommendedAction, Store, StoreError, TaskState, states};
 
 /// A task with the counts of its steps: each is pending, in progress, completed, failed or cancelled.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskView {
     /// Its key.
     pub task_uuid: Uuid,
@@ -30,6 +30,7 @@ pub struct TaskView {
     /// When it came to its end: complete, cancelled, resolved, or an error.
     pub completed_at: Option<DateTime<Utc>>,
     /// Its input.
+    #[schema(value_type = Object)]
     pub context: Box<RawValue>,
     /// Who asked for it.
     pub initiator: String,
@@ -40,6 +41,7 @@ pub struct TaskView {
     /// -100 to 100.
     pub priority: i32,
     /// A JSON array of labels.
+    #[schema(value_type = Vec<String>)]
     pub tags: Box<RawValue>,
     /// Joins the task to what happens elsewhere.
     pub correlation_id: Uuid,
@@ -59,26 +61,31 @@ pub struct TaskView {
     pub failed_steps: i64,
     /// Those whose retry is due and not queued yet.
     pub ready_steps: i64,
-    /// What is going on: `blocked_by_failures`, `has_ready_steps`, `processing`, `all_complete`,
-    /// `waiting_for_dependencies`.
-    pub execution_status: &'static str,
+    /// What is going on.
+    pub execution_status: ExecutionStatus,
     /// What somebody who looks after it would do next.
-    pub recommended_action: &'static str,
+    pub recommended_action: RecommendedAction,
     /// 0 to 100.
     pub completion_percentage: f64,
-    /// `blocked`, `recovering` (a step waits for its retry), `healthy`, `unknown` (it has no steps).
-    pub health_status: &'static str,
+    /// How it is: recovering while a step waits for its retry, unknown without steps.
+    pub health_status: HealthStatus,
 }
 
 /// Which tasks to list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TaskFilter {
-    /// Only this namespace.
-    pub namespace: Option<String>,
+    /// Only of these namespaces.
+    pub namespaces: Option<Vec<String>>,
     /// Only those with this [`TaskView::status`].
     pub status: Option<TaskState>,
+    /// Only of this initiator.
+    pub initiator: Option<String>,
+    /// Only from this system.
+    pub source_system: Option<String>,
     /// How many at most.
     pub limit: u32,
+    /// How many to pass over.
+    pub offset: u32,
 }
 
 impl Store {
@@ -87,7 +94,7 @@ impl Store {
     /// # Errors
     /// The database fails.
     pub async fn task(&self, task_uuid: Uuid) -> Result<Option<TaskView>, StoreError> {
-        let found = sqlx::query_as("select * from tasker.task_views($1, null, null, 1)").bind(task_uuid);
+        let found = sqlx::query_as("select * from tasker.task_views($1, null, null, null, null, 1)").bind(task_uuid);
         Ok(found.fetch_optional(&self.pool).await?)
     }
 
@@ -96,11 +103,42 @@ impl Store {
     /// # Errors
     /// The database fails.
     pub async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskView>, StoreError> {
-        let found = sqlx::query_as("select * from tasker.task_views(null, $1, $2::text::tasker.task_state, $3)")
-            .bind(filter.namespace.as_deref())
-            .bind(filter.status.map(TaskState::as_str))
-            .bind(i64::from(filter.limit));
+        let found = sqlx::query_as(
+            "select * from tasker.task_views(null, $1, $2::text::tasker.task_state, $3, $4, $5) offset $6",
+        )
+        .bind(filter.namespaces.as_deref())
+        .bind(filter.status.map(TaskState::as_str))
+        .bind(filter.initiator.as_deref())
+        .bind(filter.source_system.as_deref())
+        .bind(i64::from(filter.limit) + i64::from(filter.offset))
+        .bind(i64::from(filter.offset));
         Ok(found.fetch_all(&self.pool).await?)
+    }
+
+    /// How many tasks the filter lets through in all.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn count_tasks(&self, filter: &TaskFilter) -> Result<u64, StoreError> {
+        let total: i64 = sqlx::query_scalar("select tasker.count_tasks($1, $2::text::tasker.task_state, $3, $4)")
+            .bind(filter.namespaces.as_deref())
+            .bind(filter.status.map(TaskState::as_str))
+            .bind(filter.initiator.as_deref())
+            .bind(filter.source_system.as_deref())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(total.unsigned_abs())
+    }
+
+    /// Whether one of these namespaces, or any, has this task. It takes the same time whether it is another's or nobody's.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn has_task_in(&self, namespaces: Option<&[String]>, task: Uuid) -> Result<bool, StoreError> {
+        let has = sqlx::query_scalar(
+            "select exists (select from tasker.tasks where task_uuid = $2 and ($1::text[] is null or namespace = any ($1)))",
+        );
+        Ok(has.bind(namespaces).bind(task).fetch_one(&self.pool).await?)
     }
 }
 
@@ -161,29 +199,29 @@ struct Counts {
 impl Counts {
     /// What is going on, and what to do about it; the first that fits. Failures that a batch goes on without leave its
     /// task complete.
-    fn execution(&self, status: TaskState) -> (&'static str, &'static str) {
+    fn execution(&self, status: TaskState) -> (ExecutionStatus, RecommendedAction) {
         if status == TaskState::Complete {
-            ("all_complete", "finalize_task")
+            (ExecutionStatus::AllComplete, RecommendedAction::FinalizeTask)
         } else if self.failed > 0 {
-            ("blocked_by_failures", "handle_failures")
+            (ExecutionStatus::BlockedByFailures, RecommendedAction::HandleFailures)
         } else if self.ready > 0 {
-            ("has_ready_steps", "execute_ready_steps")
+            (ExecutionStatus::HasReadySteps, RecommendedAction::ExecuteReadySteps)
         } else if self.in_progress > 0 {
-            ("processing", "wait_for_completion")
+            (ExecutionStatus::Processing, RecommendedAction::WaitForCompletion)
         } else if self.completed == self.total && self.total > 0 {
-            ("all_complete", "finalize_task")
+            (ExecutionStatus::AllComplete, RecommendedAction::FinalizeTask)
         } else {
-            ("waiting_for_dependencies", "wait_for_dependencies")
+            (ExecutionStatus::WaitingForDependencies, RecommendedAction::WaitForDependencies)
         }
     }
 
-    fn health(&self, status: TaskState) -> &'static str {
+    fn health(&self, status: TaskState) -> HealthStatus {
         match self {
-            Self { total: 0, .. } => "unknown",
-            _ if status == TaskState::Complete => "healthy",
-            Self { failed: 1.., .. } => "blocked",
-            Self { retrying: 1.., .. } => "recovering",
-            _ => "healthy",
+            Self { total: 0, .. } => HealthStatus::Unknown,
+            _ if status == TaskState::Complete => HealthStatus::Healthy,
+            Self { failed: 1.., .. } => HealthStatus::Blocked,
+            Self { retrying: 1.., .. } => HealthStatus::Recovering,
+            _ => HealthStatus::Healthy,
         }
     }
 
@@ -203,29 +241,32 @@ mod tests {
     #[test]
     fn a_failure_outranks_everything_that_still_runs() {
         let counts = Counts { total: 4, in_progress: 1, completed: 2, failed: 1, ..Counts::default() };
-        assert_eq!(counts.execution(TaskState::StepsInProcess).0, "blocked_by_failures");
-        assert_eq!(counts.health(TaskState::StepsInProcess), "blocked");
+        assert_eq!(counts.execution(TaskState::StepsInProcess).0, ExecutionStatus::BlockedByFailures);
+        assert_eq!(counts.health(TaskState::StepsInProcess), HealthStatus::Blocked);
         assert_eq!(counts.percentage(TaskState::StepsInProcess), 50.0);
     }
 
     #[test]
     fn a_step_that_waits_for_its_retry_makes_a_task_recovering() {
         let counts = Counts { total: 2, completed: 1, retrying: 1, ..Counts::default() };
-        assert_eq!(counts.execution(TaskState::StepsInProcess).0, "waiting_for_dependencies");
-        assert_eq!(counts.health(TaskState::StepsInProcess), "recovering");
+        assert_eq!(counts.execution(TaskState::StepsInProcess).0, ExecutionStatus::WaitingForDependencies);
+        assert_eq!(counts.health(TaskState::StepsInProcess), HealthStatus::Recovering);
     }
 
     #[test]
     fn a_task_that_is_complete_in_spite_of_a_failure_is_well() {
         let counts = Counts { total: 3, completed: 2, failed: 1, ..Counts::default() };
-        assert_eq!(counts.execution(TaskState::Complete).0, "all_complete");
-        assert_eq!((counts.health(TaskState::Complete), counts.percentage(TaskState::Complete)), ("healthy", 100.0));
+        assert_eq!(counts.execution(TaskState::Complete).0, ExecutionStatus::AllComplete);
+        assert_eq!(
+            (counts.health(TaskState::Complete), counts.percentage(TaskState::Complete)),
+            (HealthStatus::Healthy, 100.0)
+        );
     }
 
     #[test]
     fn a_task_without_steps_is_all_complete() {
         let counts = Counts::default();
-        assert_eq!(counts.execution(TaskState::Complete).0, "all_complete");
+        assert_eq!(counts.execution(TaskState::Complete).0, ExecutionStatus::AllComplete);
         assert_eq!(counts.percentage(TaskState::Complete), 100.0);
     }
 }

@@ -1,14 +1,14 @@
 //! What happened to a task, in order.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
 
 /// One change of a task or of one of its steps.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, Deserialize, FromRow, utoipa::ToSchema)]
 pub struct TransitionView {
     /// Its place in the order of all changes; grows.
     pub sequence: i64,

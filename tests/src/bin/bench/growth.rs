@@ -94,6 +94,7 @@ fn completion(step: &ClaimedStep) -> anyhow::Result<Completion> {
             started_at: Utc::now(),
             finished_at: Utc::now(),
             usage: Usage::default(),
+            log: None,
         },
         growth: None,
         events: None,

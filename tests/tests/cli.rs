@@ -307,7 +307,7 @@ async fn a_task_that_nobody_runs_becomes_a_dead_letter_that_somebody_resolves() 
     let (code, out, err) = run_cli(Some(&database), &["dead-letter", "list", "--status", "pending", "--json"]).await;
     assert_eq!(code, 0, "{err}");
     let letters: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&letters[0]["task_uuid"], &letters[0]["dlq_reason"]), (&task.into(), &"worker_unavailable".into()));
+    assert_eq!((&letters[0]["task_uuid"], &letters[0]["dlq_reason"]), (&task.into(), &"WorkerUnavailable".into()));
     let entry = letters[0]["dlq_entry_uuid"].as_str().unwrap();
     let (code, out, _) = run_cli(Some(&database), &["dead-letter", "show", entry]).await;
     assert!(code == 0 && out.contains("worker_unavailable, while it was steps_in_process"), "{out}");

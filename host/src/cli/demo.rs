@@ -1,11 +1,13 @@
 //! `demo`: the example workflows, from nothing to results, in one process.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::client::Client;
 use super::{Exit, Failure, Global, task};
 use crate::host::{self, Host};
 use crate::orchestration::create::{TaskRequest, plan_task};
@@ -35,20 +37,27 @@ impl DemoArgs {
         }
 
         let host = Host::start(&config).await.map_err(Failure::cannot_start)?;
-        let ended = run_all(global, &host, &config.common.execution.environment, &folders).await;
+        let client = Client::over(host.store().clone(), Arc::new(config.clone()));
+        let ended = run_all(global, &host, &client, &config.common.execution.environment, &folders).await;
         host.drain().await;
         ended
     }
 }
 
-async fn run_all(global: &Global, host: &Host, environment: &str, folders: &[PathBuf]) -> Result<Exit, Failure> {
+async fn run_all(
+    global: &Global,
+    host: &Host,
+    client: &Client,
+    environment: &str,
+    folders: &[PathBuf],
+) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for (folder, (_, context)) in folders.iter().zip(WORKFLOWS) {
         let task = create(host, environment, folder, context).await?;
         if !global.json {
             println!("\n── {} ──\n", folder.display());
         }
-        if task::until_at_rest(global, host.store(), task, None).await? != Exit::Done {
+        if task::until_at_rest(global, client, task, None).await? != Exit::Done {
             exit = Exit::NotWell;
         }
     }

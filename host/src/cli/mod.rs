@@ -1,6 +1,9 @@
 //! The command line: one file a verb. A verb reads its arguments, calls the library, and prints; nothing else knows that
 //! there is a terminal. Results go to standard output, logs to standard error.
 
+mod api_key;
+mod audit;
+mod client;
 mod completion;
 mod db;
 mod dead_letter;
@@ -15,7 +18,9 @@ mod output;
 mod run;
 mod step;
 mod task;
+mod template;
 mod tree;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,23 +60,28 @@ enum Command {
     /// Run the example workflows on a private PostgreSQL and show what they did
     Demo(demo::DemoArgs),
     /// Create tasks, look at them, and end them
-    #[command(subcommand)]
-    Task(task::TaskCommand),
+    Task(task::TaskArgs),
     /// Help a step that can't help itself
-    #[command(subcommand)]
-    Step(step::StepCommand),
+    Step(step::StepArgs),
     /// Look at namespaces, pause and bound them
-    #[command(subcommand)]
-    Namespace(namespace::NamespaceCommand),
+    Namespace(namespace::NamespaceArgs),
     /// Look into tasks that came to a stand
-    #[command(subcommand)]
-    DeadLetter(dead_letter::DeadLetterCommand),
+    DeadLetter(dead_letter::DeadLetterArgs),
+    /// Look at the templates that can be run
+    Template(template::TemplateArgs),
+    /// Show what the steps of each template used
+    Usage(usage::UsageArgs),
+    /// Show what people did by hand
+    Audit(audit::AuditArgs),
     /// Look at the domain events that wait for their consumers
     #[command(subcommand)]
     Event(event::EventCommand),
     /// Look at the handlers inside components
     #[command(subcommand)]
     Handler(handler::HandlerCommand),
+    /// Make, list and end the keys of the REST API
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKeyCommand),
     /// Say whether this installation is well, and whether its sandbox holds
     Doctor(doctor::DoctorArgs),
     /// Bring the database schema up to date
@@ -139,12 +149,16 @@ impl Command {
         match self {
             Self::Run(args) => args.execute(global).await,
             Self::Demo(args) => args.execute(global).await,
-            Self::Task(command) => command.execute(global).await,
-            Self::Step(command) => command.execute(global).await,
-            Self::Namespace(command) => command.execute(global).await,
-            Self::DeadLetter(command) => command.execute(global).await,
+            Self::Task(args) => args.execute(global).await,
+            Self::Step(args) => args.execute(global).await,
+            Self::Namespace(args) => args.execute(global).await,
+            Self::DeadLetter(args) => args.execute(global).await,
+            Self::Template(args) => args.execute(global).await,
+            Self::Usage(args) => args.execute(global).await,
+            Self::Audit(args) => args.execute(global).await,
             Self::Event(command) => command.execute(global).await,
             Self::Handler(command) => command.execute(global).await,
+            Self::ApiKey(command) => command.execute(global).await,
             Self::Doctor(args) => args.execute(global).await,
             Self::Db(command) => command.execute(global).await,
             Self::Completion(args) => args.execute(),

@@ -6,7 +6,10 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Failure, Global};
+use crate::api;
+use crate::config::Config;
 use crate::host::Host;
+use crate::sandbox::tls_client;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -35,11 +38,21 @@ impl RunArgs {
             tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
         };
 
+        // Before the host is started: an address that is taken is found out at once.
+        let listening = config.orchestration.web.enabled.then(|| api::Listening::open(&config.orchestration.web));
+        let listening = listening.transpose().map_err(Failure::cannot_start)?;
         let host = tokio::select! {
             started = Host::start(&config) => started.map_err(Failure::cannot_start)?,
             name = next() => {
                 tracing::info!(signal = name, "stopped before the host was ready");
                 return Ok(Exit::Done);
+            }
+        };
+        let server = match open_api(listening, &config, &host).await {
+            Ok(server) => server,
+            Err(error) => {
+                host.drain().await;
+                return Err(error);
             }
         };
         tracing::info!("ready: claiming steps");
@@ -55,9 +68,26 @@ impl RunArgs {
                 _ = next() => abort.cancel(),
             }
         };
+        if let Some(server) = server {
+            server.stop(config.orchestration.shutdown_timeout).await;
+        }
         tracing::info!(put_back = drained.put_back, "stopped");
         Ok(Exit::Done)
     }
+}
+
+async fn open_api(
+    listening: Option<api::Listening>,
+    config: &Config,
+    host: &Host,
+) -> Result<Option<api::Server>, Failure> {
+    let Some(listening) = listening else { return Ok(None) };
+    let web = &config.orchestration.web;
+    let tls = tls_client(&config.worker.http.ca_files).map_err(Failure::cannot_start)?;
+    let services = host.services().await.map_err(Failure::cannot_start)?;
+    let server = api::Server::start(listening, tls, services).await.map_err(Failure::cannot_start)?;
+    tracing::info!(address = %server.address(), tls = web.tls.is_some(), guarded = web.auth.enabled, "the API is open");
+    Ok(Some(server))
 }
 
 /// Every attempt may have dozens of files and connections open, and shells start programs with a soft limit of 1,024, made

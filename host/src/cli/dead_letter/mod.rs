@@ -1,15 +1,25 @@
 //! `dead-letter`: tasks that came to a stand, and what came of looking into them.
 
 use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::json;
 use uuid::Uuid;
 
+use super::client::{Client, ReachArgs};
 use super::operator::ByArgs;
 use super::{Exit, Failure, Global, output};
-use crate::host::{Database, FEW_CONNECTIONS};
-use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterReason, DeadLetterUpdate, OperateError, Resolution, Store};
+use crate::store::{DeadLetter, DeadLetterReason, Resolution};
+
+#[derive(Debug, Args)]
+pub(super) struct DeadLetterArgs {
+    #[command(flatten)]
+    reach: ReachArgs,
+    #[command(subcommand)]
+    command: DeadLetterCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(super) enum DeadLetterCommand {
+enum DeadLetterCommand {
     /// List dead letters, newest first
     List(ListArgs),
     /// Show one with the task as it stood
@@ -64,30 +74,29 @@ fn resolution(name: &str) -> Result<Resolution, String> {
     }
 }
 
-impl DeadLetterCommand {
+impl DeadLetterArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let database = Database::open(&global.config()?, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
-        let ended = match self {
-            Self::List(args) => args.execute(global, &database.store).await,
-            Self::Show(args) => args.execute(global, &database.store).await,
-            Self::Resolve(args) => args.execute(global, &database.store).await,
+        let client = self.reach.open(global).await?;
+        let ended = match self.command {
+            DeadLetterCommand::List(args) => args.execute(global, &client).await,
+            DeadLetterCommand::Show(args) => show(global, &client, args.entry).await,
+            DeadLetterCommand::Resolve(args) => args.execute(global, &client).await,
         };
-        database.close().await;
+        client.close().await;
         ended
     }
 }
 
 impl ListArgs {
-    async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let filter = DeadLetterFilter {
-            resolution_status: self.status,
-            dlq_reason: self.reason,
-            namespace: self.namespace,
-            task_uuid: self.task,
-            limit: self.limit,
-            offset: 0,
-        };
-        let letters = store.dead_letters(&filter).await?;
+    async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        let query = [
+            ("resolution_status", self.status.map(|status| status.to_string())),
+            ("dlq_reason", self.reason.map(|reason| reason.to_string())),
+            ("namespace", self.namespace),
+            ("task_uuid", self.task.map(|task| task.to_string())),
+            ("limit", Some(self.limit.to_string())),
+        ];
+        let letters: Vec<DeadLetter> = client.find("/v1/dlq", &query).await?;
         if global.json {
             output::json(&letters)?;
             return Ok(Exit::Done);
@@ -111,26 +120,21 @@ impl ListArgs {
     }
 }
 
-impl EntryArgs {
-    async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let unknown = OperateError::UnknownDeadLetter { entry: self.entry };
-        let letter = store.dead_letter(self.entry).await?.ok_or_else(|| Failure::not_well(unknown))?;
-        print(global, &letter)?;
-        Ok(Exit::Done)
-    }
+async fn show(global: &Global, client: &Client, entry: Uuid) -> Result<Exit, Failure> {
+    print(global, &client.get(&format!("/v1/dlq/entry/{entry}")).await?)?;
+    Ok(Exit::Done)
 }
 
 impl ResolveArgs {
-    async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let update = DeadLetterUpdate {
-            resolution_status: Some(self.status),
-            resolution_notes: self.notes,
-            resolved_by: Some(self.by.name()),
-            metadata: None,
-        };
-        let resolved = store.update_dead_letter(self.letter.entry, &update).await.map_err(Failure::not_well)?;
-        print(global, &resolved)?;
-        Ok(Exit::Done)
+    async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        let entry = self.letter.entry;
+        let update = json!({
+            "resolution_status": self.status,
+            "resolution_notes": self.notes,
+            "resolved_by": self.by.name(),
+        });
+        let _: serde_json::Value = client.send(Method::PATCH, &format!("/v1/dlq/entry/{entry}"), &update).await?;
+        show(global, client, entry).await
     }
 }
 

@@ -8,18 +8,19 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::client::ReachArgs;
 use super::{Exit, Failure, Global, output};
 use crate::config::limits::Limit;
 use crate::config::{Config, Worker};
 use crate::grants::ShownGrants;
-use crate::host::{self, Loaded};
+use crate::host::{self, Loaded, ServedHandler};
 use crate::registry::{Handler, HandlerTable, Package};
 use crate::sandbox::Sandbox;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HandlerCommand {
-    /// List the handlers
-    List(Path),
+    /// List the handlers of the components here, or those that a server serves
+    List(ListArgs),
     /// Show one handler, its limits and grants, and the component it comes from
     Inspect(InspectArgs),
     /// Call a handler in the sandbox and show its outcome, its log and what it used
@@ -31,6 +32,14 @@ pub(super) struct Path {
     /// Components: a .wasm file or a directory; may be repeated [default: the configured path]
     #[arg(long = "components", value_name = "PATH")]
     components: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    reach: ReachArgs,
+    #[command(flatten)]
+    path: Path,
 }
 
 #[derive(Debug, Args)]
@@ -115,7 +124,8 @@ impl<'a> From<&'a Handler> for Shown<'a> {
 impl HandlerCommand {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         match self {
-            Self::List(path) => list(global, &load(global, path).await?.loaded),
+            Self::List(args) if args.reach.is_remote() => served(global, &args.reach).await,
+            Self::List(args) => list(global, &load(global, args.path).await?.loaded),
             Self::Inspect(args) => {
                 let found = load(global, args.path).await?;
                 inspect(global, &found, &args.callable, args.namespace.as_deref())
@@ -143,6 +153,25 @@ async fn load(global: &Global, path: Path) -> Result<Found, Failure> {
     Ok(Found { loaded, config, sandbox })
 }
 
+async fn served(global: &Global, reach: &ReachArgs) -> Result<Exit, Failure> {
+    let handlers: Vec<ServedHandler> = reach.open(global).await?.get("/v1/handlers").await?;
+    if global.json {
+        output::json(&handlers)?;
+        return Ok(Exit::Done);
+    }
+    for handler in &handlers {
+        line(&handler.namespace, &handler.callable, &handler.version, &handler.component);
+    }
+    if handlers.is_empty() {
+        eprintln!("the server serves no handler that you may see");
+    }
+    Ok(Exit::Done)
+}
+
+fn line(namespace: &str, callable: &str, version: &str, component: &str) {
+    println!("{namespace:<24} {callable:<48} {version:<8} {component}");
+}
+
 /// Ends with 1 when a component could not be loaded: the list is not whole then.
 fn list(global: &Global, loaded: &Loaded) -> Result<Exit, Failure> {
     let handlers: Vec<Shown<'_>> = loaded.components.table().iter().map(|handler| Shown::from(&**handler)).collect();
@@ -150,10 +179,7 @@ fn list(global: &Global, loaded: &Loaded) -> Result<Exit, Failure> {
         output::json(&handlers)?;
     } else {
         for handler in &handlers {
-            println!(
-                "{:<24} {:<48} {:<8} {}",
-                handler.namespace, handler.callable, handler.version, handler.component.name
-            );
+            line(handler.namespace, handler.callable, handler.version, &handler.component.name);
         }
         if handlers.is_empty() {
             eprintln!("no handler was found on the component path");

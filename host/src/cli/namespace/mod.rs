@@ -1,32 +1,42 @@
 //! `namespace`: what the tenants' queues hold, and how much of it runs.
 
 use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::json;
 
-use super::operator::OperatorArgs;
+use super::client::{Client, ReachArgs};
+use super::operator::{ByArgs, OperatorArgs};
 use super::{Exit, Failure, Global, output};
-use crate::host::{Database, FEW_CONNECTIONS};
-use crate::store::{NamespaceView, Store};
+use crate::store::NamespaceView;
+
+#[derive(Debug, Args)]
+pub(super) struct NamespaceArgs {
+    #[command(flatten)]
+    reach: ReachArgs,
+    #[command(subcommand)]
+    command: NamespaceCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(super) enum NamespaceCommand {
+enum NamespaceCommand {
     /// List the namespaces with what waits and what runs
     List,
     /// Claim nothing from a namespace any more; what runs finishes
     Pause(PauseArgs),
     /// Claim from a namespace again
-    Resume(NameArgs),
+    Resume(ResumeArgs),
     /// Bound how many steps of a namespace run at once, on all hosts together
     Limit(LimitArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct NameArgs {
+struct NameArgs {
     /// The namespace
     name: String,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct PauseArgs {
+struct PauseArgs {
     #[command(flatten)]
     namespace: NameArgs,
     #[command(flatten)]
@@ -34,49 +44,67 @@ pub(super) struct PauseArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct LimitArgs {
+struct ResumeArgs {
+    #[command(flatten)]
+    namespace: NameArgs,
+    #[command(flatten)]
+    by: ByArgs,
+}
+
+#[derive(Debug, Args)]
+struct LimitArgs {
     #[command(flatten)]
     namespace: NameArgs,
     /// How many; without it the bound is lifted
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: Option<u32>,
+    #[command(flatten)]
+    by: ByArgs,
+}
+
+impl NamespaceArgs {
+    pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
+        let client = self.reach.open(global).await?;
+        let ended = self.command.act(global, &client).await;
+        client.close().await;
+        ended
+    }
 }
 
 impl NamespaceCommand {
-    pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let database = Database::open(&global.config()?, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
-        let ended = self.act(global, &database.store).await;
-        database.close().await;
-        ended
-    }
-
-    async fn act(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let (name, done) = match self {
-            Self::List => {
-                print(global, &store.namespace_views().await?)?;
-                return Ok(Exit::Done);
+    async fn act(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        let name = match self {
+            Self::List => None,
+            Self::Pause(PauseArgs { namespace: NameArgs { name }, operator }) => {
+                let by = operator.operator();
+                let body = json!({"reason": by.reason, "paused_by": by.actor});
+                client.send::<()>(Method::POST, &path(&name, "pause"), &body).await?;
+                Some(name)
             }
-            Self::Pause(args) => {
-                let operator = args.operator.operator();
-                (args.namespace.name.clone(), store.pause_namespace(&args.namespace.name, &operator).await)
+            Self::Resume(ResumeArgs { namespace: NameArgs { name }, by }) => {
+                let path = with_by(&path(&name, "resume"), by)?;
+                client.send::<()>(Method::POST, &path, &json!({})).await?;
+                Some(name)
             }
-            Self::Resume(args) => {
-                let resumed = store.resume_namespace(&args.name).await;
-                if resumed.is_ok() {
-                    store.notify_work().await?;
-                }
-                (args.name, resumed)
-            }
-            Self::Limit(args) => {
-                let limited = store.limit_namespace(&args.namespace.name, args.steps).await;
-                (args.namespace.name, limited)
+            Self::Limit(LimitArgs { namespace: NameArgs { name }, steps, by }) => {
+                let path = with_by(&path(&name, "limit"), by)?;
+                client.send::<()>(Method::PUT, &path, &json!({"max_concurrent": steps})).await?;
+                Some(name)
             }
         };
-        done.map_err(Failure::not_well)?;
-        let views = store.namespace_views().await?;
-        print(global, &views.into_iter().filter(|view| view.name == name).collect::<Vec<_>>())?;
+        let mut views: Vec<NamespaceView> = client.get("/v1/namespaces").await?;
+        views.retain(|view| name.as_ref().is_none_or(|name| *name == view.name));
+        print(global, &views)?;
         Ok(Exit::Done)
     }
+}
+
+fn path(namespace: &str, action: &str) -> String {
+    format!("/v1/namespaces/{}/{action}", super::client::segment(namespace))
+}
+
+fn with_by(path: &str, by: ByArgs) -> Result<String, Failure> {
+    super::client::with_query(path, &[("by", Some(by.name()))])
 }
 
 fn print(global: &Global, views: &[NamespaceView]) -> Result<(), Failure> {

@@ -2,14 +2,13 @@
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::super::client::Client;
 use super::super::operator::OperatorArgs;
 use super::super::{Exit, Failure, Global, input};
 use super::Named;
-use crate::host;
-use crate::host::by_hand::{self, ResultByHand};
-use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CompleteArgs {
@@ -26,16 +25,17 @@ pub(in crate::cli) struct CompleteArgs {
 }
 
 impl CompleteArgs {
-    pub(super) async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
+    pub(super) async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
         let result = input::json(&self.result, "--result", "the result").map_err(Failure::not_well)?;
         let metadata = self.metadata.as_deref().map(object).transpose().map_err(Failure::not_well)?;
-        let step = self.step.find(store).await?;
-        let operator = self.operator.operator();
-        let given = ResultByHand { result: &result, metadata: metadata.as_deref(), operator: &operator };
-        let config = global.config()?;
-        let environment = &config.common.execution.environment;
-        let completed = by_hand::complete_step(store, &step, &given, environment, &host::growth_limits(&config)).await;
-        self.step.done(global, store, completed.map_err(Failure::not_well)?).await
+        let by = self.operator.operator();
+        let action = json!({
+            "action_type": "complete_manually",
+            "completion_data": {"result": result, "metadata": metadata},
+            "reason": by.reason,
+            "completed_by": by.actor,
+        });
+        self.step.act(global, client, &action).await
     }
 }
 

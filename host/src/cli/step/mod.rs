@@ -3,25 +3,35 @@
 mod complete;
 
 use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::json;
 use uuid::Uuid;
 
+use super::client::{Client, ReachArgs};
 use super::operator::OperatorArgs;
 use super::{Exit, Failure, Global, output};
-use crate::host::{Database, FEW_CONNECTIONS};
-use crate::store::{Operated, StepView, Store};
+use crate::store::{StepReadiness, StepView, TaskState};
+
+#[derive(Debug, Args)]
+pub(super) struct StepArgs {
+    #[command(flatten)]
+    reach: ReachArgs,
+    #[command(subcommand)]
+    command: StepCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(super) enum StepCommand {
+enum StepCommand {
     /// Try a failed step again, with all its attempts before it
-    Retry(StepArgs),
+    Retry(ActArgs),
     /// Take an unfinished step for done, without a result, so that what depends on it goes on
-    Resolve(StepArgs),
+    Resolve(ActArgs),
     /// Give an unfinished step the result it should have brought
     Complete(complete::CompleteArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct StepArgs {
+struct ActArgs {
     #[command(flatten)]
     step: Named,
     #[command(flatten)]
@@ -37,57 +47,62 @@ struct Named {
     step: String,
 }
 
-impl StepCommand {
+/// What the API tells of a task here.
+#[derive(serde::Deserialize)]
+struct Task {
+    status: TaskState,
+    steps: Vec<StepReadiness>,
+}
+
+impl StepArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let database = Database::open(&global.config()?, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
-        let ended = match self {
-            Self::Retry(args) => args.retry(global, &database.store).await,
-            Self::Resolve(args) => args.resolve(global, &database.store).await,
-            Self::Complete(args) => args.execute(global, &database.store).await,
-        };
-        database.close().await;
+        let client = self.reach.open(global).await?;
+        let ended = self.command.act(global, &client).await;
+        client.close().await;
         ended
     }
 }
 
-impl StepArgs {
-    async fn retry(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let step = self.step.find(store).await?;
-        let operated = store.reset_step_for_retry(step.step_uuid, &self.operator.operator()).await;
-        self.step.done(global, store, operated.map_err(Failure::not_well)?).await
-    }
-
-    async fn resolve(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let step = self.step.find(store).await?;
-        let operated = store.resolve_step_manually(step.step_uuid, &self.operator.operator()).await;
-        self.step.done(global, store, operated.map_err(Failure::not_well)?).await
+impl StepCommand {
+    async fn act(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        match self {
+            Self::Retry(ActArgs { step, operator }) => {
+                let by = operator.operator();
+                let action = json!({"action_type": "reset_for_retry", "reason": by.reason, "reset_by": by.actor});
+                step.act(global, client, &action).await
+            }
+            Self::Resolve(ActArgs { step, operator }) => {
+                let by = operator.operator();
+                let action = json!({"action_type": "resolve_manually", "reason": by.reason, "resolved_by": by.actor});
+                step.act(global, client, &action).await
+            }
+            Self::Complete(args) => args.execute(global, client).await,
+        }
     }
 }
 
 impl Named {
-    async fn find(&self, store: &Store) -> Result<StepView, Failure> {
-        let steps = store.steps(self.task).await?;
-        if steps.is_empty() {
-            super::task::existing(store, self.task).await?;
-        }
-        let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
-        let error =
-            anyhow::anyhow!("task {} has no step {:?}; its steps are: {}", self.task, self.step, names.join(", "));
-        let found = steps.into_iter().find(|step| step.name == self.step || step.step_uuid.to_string() == self.step);
-        found.ok_or_else(|| Failure::not_well(error))
-    }
-
-    /// Wakes the hosts for what was queued, and says how things stand.
-    async fn done(&self, global: &Global, store: &Store, operated: Operated) -> Result<Exit, Failure> {
-        if operated.enqueued > 0 {
-            store.notify_work().await?;
-        }
-        let step = self.find(store).await?;
+    /// Does something with the step, and says how things stand.
+    async fn act(&self, global: &Global, client: &Client, action: &serde_json::Value) -> Result<Exit, Failure> {
+        let path = format!("/v1/tasks/{}/workflow_steps/{}", self.task, self.find(client).await?);
+        let step: StepView = client.send(Method::PATCH, &path, action).await?;
         if global.json {
             output::json(&step)?;
         } else {
-            println!("{} is {}, its task is {}", step.name, step.current_state, operated.task_state);
+            let task: Task = client.get(&format!("/v1/tasks/{}", self.task)).await?;
+            println!("{} is {}, its task is {}", step.name, step.current_state, task.status);
         }
         Ok(Exit::Done)
+    }
+
+    async fn find(&self, client: &Client) -> Result<Uuid, Failure> {
+        let Task { steps, .. } = client.get(&format!("/v1/tasks/{}", self.task)).await?;
+        let named = |step: &&StepReadiness| step.name == self.step || step.workflow_step_uuid.to_string() == self.step;
+        let found = steps.iter().find(named).map(|step| step.workflow_step_uuid);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+            let (task, step) = (self.task, &self.step);
+            Failure::not_well(anyhow::anyhow!("task {task} has no step {step:?}; its steps are: {}", names.join(", ")))
+        })
     }
 }

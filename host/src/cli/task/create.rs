@@ -1,14 +1,17 @@
 //! `task create`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use http::Method;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::super::client::Client;
 use super::super::{Exit, Failure, Global, input, output};
 use super::wait;
-use crate::orchestration::create::{Duplicate, TaskRequest, plan_task};
-use crate::store::{Store, TemplateRow};
+use crate::store::{TaskView, TemplateRow};
 use crate::{host, template};
 
 #[derive(Debug, Args)]
@@ -45,69 +48,63 @@ pub(in crate::cli) struct CreateArgs {
     wait: bool,
 }
 
+/// A request for a task, as the API takes it.
+#[derive(Serialize)]
+struct NewTask<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    context: &'a RawValue,
+    initiator: String,
+    source_system: &'static str,
+    reason: &'a str,
+    tags: &'a [String],
+    priority: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+}
+
 impl CreateArgs {
-    pub(super) async fn execute(self, global: &Global, store: &Store, environment: &str) -> Result<Exit, Failure> {
+    pub(super) async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
         let context = input::json(&self.context, "--context", "the context").map_err(Failure::not_well)?;
-        let registered = self.registered(store).await?;
-        let request = TaskRequest {
-            name: registered.name.clone(),
-            namespace: registered.namespace.clone(),
-            version: Some(registered.version.clone()),
-            context,
-            initiator: std::env::var("USER").unwrap_or_else(|_| "cli".into()),
-            source_system: "tasker-wasm-host".into(),
-            reason: self.reason,
-            tags: self.tags,
-            priority: self.priority,
-            correlation_id: None,
-            parent_correlation_id: None,
-            idempotency_key: self.idempotency_key,
+        let registered = match &self.template {
+            Some(file) => Some(register(client, file).await?),
+            None => None,
         };
-        let by_key = request.idempotency_key.is_some();
-        let task = plan_task(&registered, request, environment).map_err(Failure::not_well)?;
-        let created = store.create_tasks(std::slice::from_ref(&task)).await?;
-        if let Some(existing) = created.duplicates[0] {
-            let template = format!("{}/{}/{}", task.namespace, task.name, task.version);
-            return Err(Failure::not_well(Duplicate { existing, template, by_key }));
-        }
-        store.notify_work().await?;
+        let (namespace, name, version) = match &registered {
+            Some(template) => (&template.namespace, template.name.as_str(), Some(template.version.as_str())),
+            None => (&self.namespace, self.name.as_deref().unwrap_or_default(), self.version.as_deref()),
+        };
+        let request = NewTask {
+            name,
+            namespace,
+            version,
+            context: &context,
+            initiator: std::env::var("USER").unwrap_or_else(|_| "cli".into()),
+            source_system: "tasker-wasm-host",
+            reason: &self.reason,
+            tags: &self.tags,
+            priority: self.priority,
+            idempotency_key: self.idempotency_key.as_deref(),
+        };
+        let task: TaskView = client.send(Method::POST, "/v1/tasks", &request).await?;
         if self.wait {
-            return wait::until_at_rest(global, store, task.task_uuid, None).await;
+            return wait::until_at_rest(global, client, task.task_uuid, None).await;
         }
         if global.json {
-            output::json(&store.task(task.task_uuid).await?)?;
+            output::json(&task)?;
         } else {
             println!("{}", task.task_uuid);
         }
         Ok(Exit::Done)
     }
+}
 
-    async fn registered(&self, store: &Store) -> Result<TemplateRow, Failure> {
-        if let Some(file) = &self.template {
-            let loaded = template::load(file).map_err(Failure::not_well)?;
-            let uuid = host::register_template(store, &loaded).await?;
-            return store
-                .template(uuid)
-                .await?
-                .context("the template that was just registered is gone")
-                .map_err(Failure::from);
-        }
-        let (namespace, name) = (&self.namespace, self.name.as_deref().unwrap_or_default());
-        if let Some(found) = store.find_template(namespace, name, self.version.as_deref()).await? {
-            return Ok(found);
-        }
-        let (known, namespaces) = (store.template_names(namespace).await?, store.namespaces().await?);
-        let hint = if !known.is_empty() {
-            format!("registered there are: {}", known.join(", "))
-        } else if !namespaces.is_empty() {
-            format!("none is registered there; namespaces are: {}", namespaces.join(", "))
-        } else {
-            "none is registered yet".to_owned()
-        };
-        let version = self.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-        Err(Failure::not_well(anyhow::anyhow!(
-            "there is no template {name:?}{version} in namespace {namespace:?} ({hint}): start a host whose template path \
-             holds it, or name its file with --template"
-        )))
-    }
+async fn register(client: &Client, file: &Path) -> Result<TemplateRow, Failure> {
+    let store = client.store()?;
+    let loaded = template::load(file).map_err(Failure::not_well)?;
+    let uuid = host::register_template(store, &loaded).await?;
+    let registered = store.template(uuid).await?;
+    registered.context("the template that was just registered is gone").map_err(Failure::from)
 }

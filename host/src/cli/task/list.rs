@@ -1,9 +1,11 @@
 //! `task list`.
 
 use clap::Args;
+use serde::Deserialize;
 
+use super::super::client::Client;
 use super::super::{Exit, Failure, Global, output};
-use crate::store::{Store, TaskFilter, TaskState};
+use crate::store::{TaskState, TaskView};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListArgs {
@@ -13,15 +15,48 @@ pub(in crate::cli) struct ListArgs {
     /// Only tasks in this state, such as complete or blocked_by_failures
     #[arg(long, short)]
     status: Option<TaskState>,
+    /// Only tasks that this one asked for
+    #[arg(long)]
+    initiator: Option<String>,
     /// How many at most
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
 
+/// A page, as the API gives it.
+#[derive(Deserialize)]
+struct Page {
+    tasks: Vec<TaskView>,
+    pagination: Pagination,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    has_next: bool,
+}
+
+/// The most tasks of one page.
+const PAGE: usize = 100;
+
 impl ListArgs {
-    pub(super) async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let filter = TaskFilter { namespace: self.namespace, status: self.status, limit: self.limit };
-        let tasks = store.list_tasks(&filter).await?;
+    pub(super) async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        let limit = self.limit as usize;
+        let mut tasks: Vec<TaskView> = Vec::new();
+        for page in 1.. {
+            let query = [
+                ("namespace", self.namespace.clone()),
+                ("status", self.status.map(|status| status.to_string())),
+                ("initiator", self.initiator.clone()),
+                ("page", Some(page.to_string())),
+                ("per_page", Some(limit.min(PAGE).to_string())),
+            ];
+            let found: Page = client.find("/v1/tasks", &query).await?;
+            tasks.extend(found.tasks);
+            if !found.pagination.has_next || tasks.len() >= limit {
+                break;
+            }
+        }
+        tasks.truncate(limit);
         if global.json {
             output::json(&tasks)?;
             return Ok(Exit::Done);

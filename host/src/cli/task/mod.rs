@@ -3,20 +3,28 @@
 mod cancel;
 mod create;
 mod list;
+mod logs;
 mod show;
 mod wait;
+mod watch;
 
 pub(super) use wait::until_at_rest;
 
-use clap::Subcommand;
-use uuid::Uuid;
+use clap::{Args, Subcommand};
 
+use super::client::{Client, ReachArgs};
 use super::{Exit, Failure, Global};
-use crate::host::{Database, FEW_CONNECTIONS};
-use crate::store::{Store, TaskView};
+
+#[derive(Debug, Args)]
+pub(super) struct TaskArgs {
+    #[command(flatten)]
+    reach: ReachArgs,
+    #[command(subcommand)]
+    command: TaskCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(super) enum TaskCommand {
+enum TaskCommand {
     /// Create a task from a registered template, or from a template file
     Create(create::CreateArgs),
     /// Show a task and its steps
@@ -27,26 +35,31 @@ pub(super) enum TaskCommand {
     Cancel(cancel::CancelArgs),
     /// Wait until a task has come to rest, and show its changes as they happen
     Wait(wait::WaitArgs),
+    /// Show the changes of all tasks as they happen, until interrupted
+    Watch(watch::WatchArgs),
+    /// Show what the attempts of a task's steps logged, and why they failed
+    Logs(logs::LogsArgs),
 }
 
-impl TaskCommand {
+impl TaskArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let config = global.config()?;
-        let database = Database::open(&config, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
-        let ended = match self {
-            Self::Create(args) => args.execute(global, &database.store, &config.common.execution.environment).await,
-            Self::Show(args) => args.execute(global, &database.store).await,
-            Self::List(args) => args.execute(global, &database.store).await,
-            Self::Cancel(args) => args.execute(global, &database.store).await,
-            Self::Wait(args) => args.execute(global, &database.store).await,
-        };
-        database.close().await;
+        let client = self.reach.open(global).await?;
+        let ended = self.command.act(global, &client).await;
+        client.close().await;
         ended
     }
 }
 
-pub(super) async fn existing(store: &Store, task: Uuid) -> Result<TaskView, Failure> {
-    let found = store.task(task).await?;
-    found
-        .ok_or_else(|| Failure::not_well(anyhow::anyhow!("there is no task {task}; `task list` shows those there are")))
+impl TaskCommand {
+    async fn act(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        match self {
+            Self::Create(args) => args.execute(global, client).await,
+            Self::Show(args) => args.execute(global, client).await,
+            Self::List(args) => args.execute(global, client).await,
+            Self::Cancel(args) => args.execute(global, client).await,
+            Self::Wait(args) => args.execute(global, client).await,
+            Self::Watch(args) => args.execute(global, client).await,
+            Self::Logs(args) => args.execute(global, client).await,
+        }
+    }
 }

@@ -4,8 +4,9 @@ use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::super::client::Client;
 use super::super::{Exit, Failure, Global, output, tree};
-use crate::store::{StepView, Store, TaskView};
+use crate::store::{StepView, TaskView};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowArgs {
@@ -14,16 +15,22 @@ pub(in crate::cli) struct ShowArgs {
 }
 
 impl ShowArgs {
-    pub(super) async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        let task = super::existing(store, self.task).await?;
-        let steps = store.steps(self.task).await?;
-        print(global, &task, &steps)?;
+    pub(super) async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        whole(global, client, self.task).await?;
         Ok(Exit::Done)
     }
 }
 
+/// Prints a task with its steps.
+pub(super) async fn whole(global: &Global, client: &Client, task: Uuid) -> Result<TaskView, Failure> {
+    let view: TaskView = client.get(&format!("/v1/tasks/{task}")).await?;
+    let steps: Vec<StepView> = client.get(&format!("/v1/tasks/{task}/workflow_steps")).await?;
+    print(global, &view, &steps)?;
+    Ok(view)
+}
+
 /// A task with its steps, as JSON or as a tree with the results of its last steps.
-pub(in crate::cli) fn print(global: &Global, task: &TaskView, steps: &[StepView]) -> Result<(), Failure> {
+fn print(global: &Global, task: &TaskView, steps: &[StepView]) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Whole<'a> {
         #[serde(flatten)]

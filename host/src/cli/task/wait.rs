@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::client::Client;
 use super::super::{Exit, Failure, Global};
 use super::show;
-use crate::store::{Store, TaskState};
+use super::watch::Lines;
+use crate::store::{Change, TaskState, TaskView};
 
-/// Pause between two looks at the transitions of a task.
-const LOOK: Duration = Duration::from_millis(50);
+/// Pause before a stream that ended is opened again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WaitArgs {
@@ -23,58 +24,64 @@ pub(in crate::cli) struct WaitArgs {
 }
 
 impl WaitArgs {
-    pub(super) async fn execute(self, global: &Global, store: &Store) -> Result<Exit, Failure> {
-        super::existing(store, self.task).await?;
-        until_at_rest(global, store, self.task, self.timeout.map(Duration::from_secs)).await
+    pub(super) async fn execute(self, global: &Global, client: &Client) -> Result<Exit, Failure> {
+        until_at_rest(global, client, self.task, self.timeout.map(Duration::from_secs)).await
     }
 }
 
 /// Prints each change of `task` as it happens, then the task. Ends well when the task is complete or resolved.
 pub(in crate::cli) async fn until_at_rest(
     global: &Global,
-    store: &Store,
+    client: &Client,
     task: Uuid,
     timeout: Option<Duration>,
 ) -> Result<Exit, Failure> {
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let mut seen = 0;
-    let mut first = None;
-    loop {
-        // The state is read before the transitions, so that none is missed that led to it.
-        let view = super::existing(store, task).await?;
-        for change in store.transitions(task, seen).await? {
-            seen = change.sequence;
-            if global.json {
-                continue;
-            }
-            let since = change.at - *first.get_or_insert(change.at);
-            println!(
-                "{:>9.1} ms  {:<24} {} → {}{}{}",
-                since.num_microseconds().unwrap_or(i64::MAX) as f64 / 1000.0,
-                change.step.as_deref().unwrap_or("(task)"),
-                change.from_state,
-                change.to_state,
-                change.reason.map(|reason| format!("  ({reason})")).unwrap_or_default(),
-                change.actor.map(|actor| format!("  by {actor}")).unwrap_or_default()
-            );
-        }
-        if view.status.is_resting() {
-            if !global.json {
-                println!();
-            }
-            show::print(global, &view, &store.steps(task).await?)?;
-            return Ok(match view.status {
-                TaskState::Complete | TaskState::ResolvedManually => Exit::Done,
-                _ => Exit::NotWell,
-            });
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Failure::not_well(anyhow::anyhow!(
-                "task {task} is still {} after {} s; it goes on, `task show {task}` tells how it stands",
-                view.status,
-                timeout.unwrap_or_default().as_secs()
-            )));
-        }
-        tokio::time::sleep(LOOK).await;
+    let rest = rest(global, client, task);
+    let rested = match timeout {
+        None => Ok(rest.await),
+        Some(timeout) => tokio::time::timeout(timeout, rest).await,
+    };
+    let Ok(rested) = rested else {
+        let view: TaskView = client.get(&format!("/v1/tasks/{task}")).await?;
+        return Err(Failure::not_well(anyhow::anyhow!(
+            "task {task} is still {} after {} s; it goes on, `task show {task}` tells how it stands",
+            view.status,
+            timeout.unwrap_or_default().as_secs()
+        )));
+    };
+    rested?;
+    if !global.json {
+        println!();
     }
+    let view = show::whole(global, client, task).await?;
+    Ok(match view.status {
+        TaskState::Complete | TaskState::ResolvedManually => Exit::Done,
+        _ => Exit::NotWell,
+    })
+}
+
+/// Follows a task until it rests. A state in its past is told as well, so each that looks like rest is looked at.
+async fn rest(global: &Global, client: &Client, task: Uuid) -> Result<(), Failure> {
+    let query = [("task_uuid", Some(task.to_string()))];
+    let (mut lines, mut after) = (Lines::default(), None);
+    loop {
+        let mut changes = client.changes(&query, after.as_deref()).await?;
+        while let Some(change) = changes.next().await? {
+            if !global.json {
+                lines.print_of_task(&change);
+            }
+            if is_rest(&change) {
+                let view: TaskView = client.get(&format!("/v1/tasks/{task}")).await?;
+                if view.status.is_resting() && change.to_state == view.status.as_str() {
+                    return Ok(());
+                }
+            }
+        }
+        after = changes.last().map(str::to_owned).or(after);
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn is_rest(change: &Change) -> bool {
+    change.step_uuid.is_none() && change.to_state.parse().is_ok_and(TaskState::is_resting)
 }

@@ -26,6 +26,7 @@ mod substitute;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod web;
 
 pub use database_url::DatabaseUrl;
 pub use load::{ConfigError, LoadOptions, Loaded};
@@ -36,3 +37,4 @@ pub use model::{
 };
 pub use policy::{ALL_NAMESPACES, LimitPolicy};
 pub use variables::VARIABLES;
+pub use web::{Web, WebAuth, WebTls};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
-use super::{DatabaseUrl, limits::LimitSet};
+use super::{DatabaseUrl, limits::LimitSet, web::Web};
 use crate::grants::Allowed;
 
 /// Every setting of the host.
@@ -145,6 +145,8 @@ pub struct Orchestration {
     pub dlq: Dlq,
     /// `orchestration.retention`.
     pub retention: Retention,
+    /// `orchestration.web`.
+    pub web: Web,
 }
 
 /// `orchestration.decision_points`: what one decision may bring about.
@@ -318,6 +320,6 @@ fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error
     u64::deserialize(deserializer).map(|days| Duration::from_secs(86_400 * days))
 }
 
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing is required: a layer says only what it changes, and the base says everything.
 
-use super::{DatabaseUrl, limits::LIMITS};
+use super::{DatabaseUrl, limits::LIMITS, web::WEB};
 use crate::document::{
     Field,
     Shape::{self, Boolean, Closed, Integer, List, Number, Table, TableOf, Text},
@@ -14,7 +14,7 @@ const HOUR_SECONDS: i64 = 60 * 60;
 const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 const DAY_MINUTES: i64 = 24 * 60;
 
-const PATH: Shape = Text(TextRule::length(1, 4096));
+pub(super) const PATH: Shape = Text(TextRule::length(1, 4096));
 
 /// A whole file.
 pub(super) const CONFIG: Shape = Table(&[
@@ -72,6 +72,7 @@ const ORCHESTRATION: Shape = Table(&[
     // More than this at once would make a commit that everybody waits for.
     Field::optional("batch_processing", Table(&[Field::optional("max_workers", Integer(1, 100_000))])),
     Field::optional("dlq", Table(&[Field::optional("staleness_detection", STALENESS_DETECTION)])),
+    Field::optional("web", WEB),
     Field::optional(
         "retention",
         Table(&[

@@ -6,10 +6,11 @@ use super::Environment;
 use crate::document::{Entry, Node, Place, Report, Value, did_you_mean};
 
 /// The variables that set a setting, and the setting. Lists of paths are separated by `:`.
-pub const VARIABLES: [(&str, &str); 5] = [
+pub const VARIABLES: [(&str, &str); 6] = [
     ("DATABASE_URL", "common.database.url"),
     ("TASKER_POSTGRES_BIN", "common.database.postgres_bin"),
     ("TASKER_TEMPLATE_PATH", "common.task_templates.search_paths"),
+    ("TASKER_WEB_BIND_ADDRESS", "orchestration.web.bind_address"),
     ("TASKER_COMPONENT_PATH", "worker.component_path"),
     ("TASKER_WORKER_ID", "worker.worker_id"),
 ];

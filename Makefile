@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 NPM ?= npm
+PYTHON ?= python3
 HOST := target/debug/tasker-wasm-host
 # npm writes it last, so an installation that was interrupted is made again.
 INSTALLED := node_modules/.package-lock.json
@@ -20,7 +21,7 @@ demo: host handlers ## Build everything and run two workflows on a private Postg
 	@$(HOST) demo
 
 .PHONY: test
-test: host guests rust-handlers lint ## Install, build and run every check (what CI runs)
+test: host guests rust-handlers schemathesis lint ## Install, build and run every check (what CI runs)
 	$(call say,"TypeScript tests")
 	@$(NPM) test --silent
 	$(call say,"Rust unit and integration tests")
@@ -75,6 +76,20 @@ rust-handlers: tools $(INSTALLED)
 $(INSTALLED): package.json package-lock.json $(wildcard guest-ts/package.json componentize/package.json handlers/*/package.json tests/guests/*/package.json tests/hostile/package.json tests/hostile/*/package.json)
 	$(call say,"installing npm packages (about half a minute)")
 	@$(NPM) ci
+	@touch $@
+
+SCHEMATHESIS := target/schemathesis
+
+.PHONY: schemathesis
+schemathesis: $(SCHEMATHESIS)/installed
+
+# Made new: what is in it may be of another list, or of a Python that is gone.
+$(SCHEMATHESIS)/installed: tests/schemathesis/requirements.txt
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+	  { echo "make: $(PYTHON) is missing, older than 3.11, or cannot make virtual environments: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	$(call say,"installing schemathesis for the tests of the API (about half a minute)")
+	@$(PYTHON) -m venv --clear $(SCHEMATHESIS)
+	@$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .PHONY: tools

@@ -3,6 +3,7 @@
 //! Tests run in any order and in parallel. They share one private PostgreSQL server, which the first of them starts and
 //! the last one leaves, and each has a database of its own in it.
 
+mod api_client;
 mod attempts;
 mod database;
 mod neighbours;
@@ -12,6 +13,7 @@ mod server;
 mod steps;
 mod tasks;
 
+pub use api_client::{Answer, ApiClient, EventStream, StreamEvent};
 pub use attempts::{Guest, built_package};
 pub use database::TestDatabase;
 pub use neighbours::Street;

@@ -1,5 +1,6 @@
 //! A server of plain HTTP on this machine that keeps what it receives.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,15 +10,17 @@ use tokio::net::{TcpListener, TcpStream};
 /// Bytes of one piece of an endless answer.
 const PIECE: usize = 64 << 10;
 
-/// Answers until it is dropped: `ok`, without end to a `GET` of `/endless`, and a redirect to what follows `/redirect-to/`.
+/// Answers until it is dropped: `ok`, or what it was told to answer at a path; without end to a `GET` of `/endless`, and a redirect to what follows `/redirect-to/`.
 #[derive(Debug)]
 pub struct PlainServer {
     address: SocketAddr,
     received: Received,
+    answers: Answers,
     serving: tokio::task::JoinHandle<()>,
 }
 
 type Received = Arc<Mutex<Vec<String>>>;
+type Answers = Arc<Mutex<HashMap<String, String>>>;
 
 impl PlainServer {
     /// Starts it on a port of its own.
@@ -30,19 +33,27 @@ impl PlainServer {
         let address = listener.local_addr().expect("an address");
         let received = Received::default();
         let kept = Arc::clone(&received);
+        let answers = Answers::default();
+        let told = Arc::clone(&answers);
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let kept = Arc::clone(&kept);
+                let (kept, told) = (Arc::clone(&kept), Arc::clone(&told));
                 // A client may go at any time.
-                tokio::spawn(async move { serve(stream, &kept).await.ok() });
+                tokio::spawn(async move { serve(stream, &kept, &told).await.ok() });
             }
         });
-        Self { address, received, serving }
+        Self { address, received, answers, serving }
     }
 
     /// The URL of a path, which begins with `/` or is empty.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Answers this at this path from now on.
+    pub fn serve(&self, path: &str, text: &str) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.insert(path.to_owned(), text.to_owned());
     }
 
     /// All requests, head and body, that arrived up to now.
@@ -57,7 +68,7 @@ impl Drop for PlainServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, received: &Received) -> std::io::Result<()> {
+async fn serve(mut stream: TcpStream, received: &Received, answers: &Answers) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     let head = loop {
         if stream.read_buf(&mut bytes).await? == 0 {
@@ -96,5 +107,8 @@ async fn serve(mut stream: TcpStream, received: &Received) -> std::io::Result<()
             stream.write_all(&piece).await?;
         }
     }
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").await
+    let told = answers.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+    let text = told.as_deref().unwrap_or("ok");
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len());
+    stream.write_all(answer.as_bytes()).await
 }

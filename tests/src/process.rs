@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{TestDatabase, host_binary, package, workspace};
+use super::{ApiClient, TestDatabase, host_binary, package, workspace};
 
 /// What a test host is given.
 pub struct Settings<'a> {
@@ -54,6 +54,8 @@ impl HostProcess {
         let folders: Vec<PathBuf> = settings.packages.iter().map(|name| package(name)).collect();
         let mut command = Command::new(host_binary());
         command.arg("run").arg("--config").arg(&file).env("DATABASE_URL", url).env("RUST_LOG", "info");
+        // Many hosts run side by side.
+        command.env("TASKER_WEB_BIND_ADDRESS", "127.0.0.1:0");
         command.env("XDG_CACHE_HOME", workspace().join("target/test-cache"));
         for folder in &folders {
             command.arg("--components").arg(folder.join("dist")).arg("--templates").arg(folder);
@@ -122,6 +124,29 @@ impl HostProcess {
                 _ => panic!("the host never logged {text:?}; it said:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// A client of its API.
+    ///
+    /// # Panics
+    ///
+    /// If it has not said yet where that is.
+    pub fn api(&self) -> ApiClient {
+        let told = self.seen.iter().find_map(|line| line.split_once("the API is open")?.1.split_once("address="));
+        let (_, rest) = told.unwrap_or_else(|| panic!("no API was opened:\n{}", self.seen.join("\n")));
+        ApiClient::new(rest.split_whitespace().next().expect("an address"))
+    }
+
+    /// Its resident memory, in bytes.
+    ///
+    /// # Panics
+    ///
+    /// If the host is gone.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.child.id().expect("the host runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the host runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
     /// Sends a signal.

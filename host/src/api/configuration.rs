@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use super::access::{Caller, Permission};
 use super::error::ApiError;
 use super::state::App;
+use super::templates::served_namespaces;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(config))
@@ -90,15 +91,10 @@ struct ExecutionConfig {
 /// The settings of this host that are no secret.
 #[utoipa::path(get, path = "/config", tag = "config", responses((status = 200, body = ConfigResponse)))]
 async fn config(State(app): State<App>, caller: Caller) -> Result<Json<ConfigResponse>, ApiError> {
-    caller
-        .may(Permission::SystemConfigRead)
-        .or_else(|refused| caller.may(Permission::WorkerConfigRead).map_err(|_| refused))?;
+    caller.may_either(Permission::SystemConfigRead, Permission::WorkerConfigRead)?;
     let config = &app.services.config;
     let (web, auth) = (app.web(), &app.web().auth);
     let has_tokens = auth.jwks_url.is_some() || auth.jwks_file.is_some();
-    let mut namespaces: Vec<&str> = app.services.handlers.iter().map(|handler| handler.namespace.as_str()).collect();
-    namespaces.retain(|namespace| caller.namespaces.include(namespace));
-    namespaces.dedup();
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Ok(Json(ConfigResponse {
         metadata: ConfigMetadata {
@@ -131,7 +127,7 @@ async fn config(State(app): State<App>, caller: Caller) -> Result<Json<ConfigRes
         deployment_mode: "Hybrid",
         messaging: MessagingConfig {
             backend: "pgmq",
-            queues: namespaces.iter().map(|namespace| format!("worker_{namespace}_queue")).collect(),
+            queues: served_namespaces(&app, &caller).iter().map(|name| format!("worker_{name}_queue")).collect(),
         },
         execution: ExecutionConfig {
             max_concurrent_handlers: config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers,

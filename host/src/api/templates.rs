@@ -142,7 +142,7 @@ async fn list(
     caller: Caller,
     InQuery(query): InQuery<TemplateListQuery>,
 ) -> Result<Json<TemplateListResponse>, ApiError> {
-    may_look(&caller)?;
+    caller.may_either(Permission::TemplatesRead, Permission::WorkerTemplatesRead)?;
     let namespaces = caller.namespaces.narrowed(query.namespace.as_deref());
     let rows = app.store.templates(namespaces.as_deref()).await?;
     let templates = rows.into_iter().map(|row| {
@@ -185,7 +185,7 @@ async fn show(
     caller: Caller,
     InPath((namespace, name, version)): InPath<(String, String, String)>,
 ) -> Result<Json<TemplateResponse>, ApiError> {
-    may_look(&caller)?;
+    caller.may_either(Permission::TemplatesRead, Permission::WorkerTemplatesRead)?;
     let row = found(&app, &caller, &namespace, &name, &version).await?;
     let definition = definition(&row)?;
     let environment = app.services.config.common.execution.environment.clone();
@@ -245,12 +245,6 @@ async fn validate(
     Ok(Json(TemplateValidation { valid: errors.is_empty(), errors, required_capabilities: ["wasm"], step_handlers }))
 }
 
-/// What is one permission for Tasker's orchestration is another for its workers.
-fn may_look(caller: &Caller) -> Result<(), ApiError> {
-    let refused = caller.may(Permission::TemplatesRead);
-    refused.or_else(|refused| caller.may(Permission::WorkerTemplatesRead).map_err(|_| refused))
-}
-
 async fn found(
     app: &App,
     caller: &Caller,
@@ -268,7 +262,7 @@ async fn found(
 }
 
 /// The namespaces that this host serves and the caller sees.
-fn served_namespaces(app: &App, caller: &Caller) -> Vec<String> {
+pub(super) fn served_namespaces(app: &App, caller: &Caller) -> Vec<String> {
     let mut names: Vec<String> = app.services.handlers.iter().map(|handler| handler.namespace.clone()).collect();
     names.retain(|name| caller.namespaces.include(name));
     names.dedup();

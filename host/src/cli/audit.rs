@@ -17,10 +17,7 @@ pub(super) struct AuditArgs {
 
 impl AuditArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let client = self.reach.open(global).await?;
-        let ended = show(global, &client, self.limit).await;
-        client.close().await;
-        ended
+        self.reach.speak(global, async |client| show(global, client, self.limit).await).await
     }
 }
 

@@ -56,13 +56,11 @@ struct Template {
 
 impl TemplateArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let client = self.reach.open(global).await?;
-        let ended = match self.command {
-            TemplateCommand::List(args) => args.execute(global, &client).await,
-            TemplateCommand::Show(args) => args.execute(global, &client).await,
+        let act = async |client: &Client| match self.command {
+            TemplateCommand::List(args) => args.execute(global, client).await,
+            TemplateCommand::Show(args) => args.execute(global, client).await,
         };
-        client.close().await;
-        ended
+        self.reach.speak(global, act).await
     }
 }
 

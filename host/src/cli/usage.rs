@@ -21,11 +21,8 @@ pub(super) struct UsageArgs {
 
 impl UsageArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let client = self.reach.open(global).await?;
         let since = Utc::now() - Duration::hours(self.hours.into());
-        let ended = show(global, &client, self.namespace, since).await;
-        client.close().await;
-        ended
+        self.reach.speak(global, async |client| show(global, client, self.namespace, since).await).await
     }
 }
 

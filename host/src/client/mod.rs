@@ -85,25 +85,18 @@ impl Client {
 
     async fn answer(&self, caller: &Caller, call: ClientCall, bytes: usize) -> Result<String, ClientError> {
         let namespace = caller.namespace.as_str();
+        let only = Some(std::slice::from_ref(&caller.namespace));
         match call {
             ClientCall::SubmitTask(submission) => self.submit(caller, *submission, bytes).await,
             ClientCall::GetTask(task) => self.task(namespace, task, bytes).await,
             ClientCall::ListTasks(query) => self.tasks(caller, &query, bytes).await,
             ClientCall::CancelTask(task) => self.cancel(caller, task, bytes).await,
             ClientCall::ListTaskSteps(task) => {
-                let steps = self
-                    .store
-                    .steps_within(Some(&[namespace.to_owned()]), task, None, bytes)
-                    .await
-                    .map_err(unanswered)?;
+                let steps = self.store.steps_within(only, task, None, bytes).await.map_err(unanswered)?;
                 written(&found(steps, || no_task(task), bytes)?)
             }
             ClientCall::GetStep(StepOfTask { task, step }) => {
-                let steps = self
-                    .store
-                    .steps_within(Some(&[namespace.to_owned()]), task, Some(step), bytes)
-                    .await
-                    .map_err(unanswered)?;
+                let steps = self.store.steps_within(only, task, Some(step), bytes).await.map_err(unanswered)?;
                 let steps = found(steps, || no_step(task, step), bytes)?;
                 written(steps.first().ok_or_else(|| no_step(task, step))?)
             }
@@ -141,7 +134,7 @@ impl Client {
 
     async fn cancel(&self, caller: &Caller, task: Uuid, bytes: usize) -> Result<String, ClientError> {
         // A task's namespace never changes, so what is looked at here holds for what is done next.
-        if !self.store.has_task(&caller.namespace, task).await.map_err(unanswered)? {
+        if !self.store.has_task_in(Some(std::slice::from_ref(&caller.namespace)), task).await.map_err(unanswered)? {
             return Err(no_task(task));
         }
         let by = Operator { actor: caller.actor(), reason: "a handler asked for it".to_owned() };

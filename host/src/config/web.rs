@@ -30,7 +30,7 @@ pub struct Web {
     pub max_body_bytes: usize,
     /// Requests under way at once; those beyond are turned away.
     pub max_concurrent_requests: usize,
-    /// Bytes of all bodies that are read at once, and of what one answer may carry of guests' data.
+    /// Bytes of all bodies that are read at once.
     pub max_bytes_in_flight: usize,
     /// Streams of changes that may be open at once.
     pub max_event_streams: usize,

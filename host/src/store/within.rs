@@ -155,16 +155,6 @@ impl Store {
         Ok(Within::Found(changes.fetch_all(&self.pool).await?))
     }
 
-    /// Whether `namespace` has this task.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn has_task(&self, namespace: &str, task: Uuid) -> Result<bool, StoreError> {
-        let has =
-            sqlx::query_scalar("select exists (select from tasker.tasks where task_uuid = $1 and namespace = $2)");
-        Ok(has.bind(task).bind(namespace).fetch_one(&self.pool).await?)
-    }
-
     /// Whether the database answers.
     ///
     /// # Errors

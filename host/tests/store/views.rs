@@ -5,6 +5,7 @@ use tasker_wasm_host::store::{Checkpoint, NewTask, TaskFilter, TaskState};
 use uuid::Uuid;
 
 use super::support::{Bench, failed, plan, raw, succeeded, template_of, to_be_retried};
+use super::within::all;
 
 #[tokio::test]
 async fn a_task_is_shown_with_its_steps_counted() {
@@ -97,7 +98,7 @@ async fn lists_are_newest_first_and_filtered() {
         let filter = TaskFilter { namespaces, status, limit, ..TaskFilter::default() };
         let store = bench.store.clone();
         async move {
-            let listed = store.list_tasks(&filter).await.unwrap();
+            let listed = all(store.tasks_within(&filter, usize::MAX).await.unwrap());
             listed.into_iter().map(|task| task.task_uuid).collect::<Vec<_>>()
         }
     };
@@ -118,7 +119,7 @@ async fn a_task_whose_only_hope_is_a_retry_is_seen_and_found_as_waiting_for_it()
     let running = bench.task(&[("a", &[])]).await;
     let found = async |status| {
         let filter = TaskFilter { status: Some(status), limit: 10, ..TaskFilter::default() };
-        let listed = bench.store.list_tasks(&filter).await.unwrap();
+        let listed = all(bench.store.tasks_within(&filter, usize::MAX).await.unwrap());
         listed.into_iter().map(|task| (task.task_uuid, task.status)).collect::<Vec<_>>()
     };
     let retrying = TaskState::WaitingForRetry;

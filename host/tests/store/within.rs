@@ -20,7 +20,7 @@ fn mine() -> TaskFilter {
     TaskFilter { namespaces: Some(vec![NAMESPACE.into()]), limit: 100, ..TaskFilter::default() }
 }
 
-fn all<T>(within: Within<Vec<T>>) -> Vec<T> {
+pub(super) fn all<T>(within: Within<Vec<T>>) -> Vec<T> {
     match within {
         Within::Found(found) => found,
         _ => panic!("something should have been found"),
@@ -39,7 +39,7 @@ async fn what_belongs_to_another_namespace_is_not_there() {
         (nobodys, nobodys, false),
     ] {
         let store = &bench.store;
-        assert_eq!(store.has_task(NAMESPACE, task).await.unwrap(), known);
+        assert_eq!(store.has_task_in(Some(&[NAMESPACE.into()]), task).await.unwrap(), known);
         let found = store.task_within(NAMESPACE, task, PLENTY).await.unwrap();
         assert_eq!(matches!(found, Within::Found(_)), known);
         for step in [None, Some(step)] {

@@ -91,6 +91,11 @@ impl Caller {
         )))
     }
 
+    /// As [`Self::may`], where either will do: what is one permission for Tasker's orchestration is another for its workers.
+    pub(in crate::api) fn may_either(&self, permission: Permission, or: Permission) -> Result<(), ApiError> {
+        if self.permissions.allow(or) { Ok(()) } else { self.may(permission) }
+    }
+
     /// As [`Self::may`], for what concerns all namespaces at once.
     pub(in crate::api) fn may_everywhere(&self, permission: Permission) -> Result<(), ApiError> {
         self.may(permission)?;

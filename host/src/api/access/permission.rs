@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::document::did_you_mean;
+
 macro_rules! permissions {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal),+ $(,)?) => {
         /// One thing that somebody may do.
@@ -72,15 +74,9 @@ impl fmt::Display for Permission {
 
 /// There is no such permission.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no permission {given:?}{}", nearest(given))]
+#[error("there is no permission {given:?}{}", did_you_mean(given, Permission::ALL.iter().map(|permission| permission.as_str())))]
 pub struct UnknownPermission {
     given: String,
-}
-
-fn nearest(given: &str) -> String {
-    let named = Permission::ALL.iter().map(|permission| permission.as_str());
-    let nearest = named.map(|name| (strsim::levenshtein(name, given), name)).min().filter(|(edits, _)| *edits <= 4);
-    nearest.map(|(_, name)| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 impl FromStr for Permission {

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt as _;
 
-use super::{Failure, Global};
+use super::{Exit, Failure, Global};
 use crate::api;
 use crate::config::Config;
 use crate::host::{Database, FEW_CONNECTIONS, Services};
@@ -39,16 +39,9 @@ pub(super) struct Client(Way);
 
 enum Way {
     /// Of a server.
-    Remote(Box<Remote>),
+    Remote(Remote),
     /// Of this program.
-    Local(Box<Local>),
-}
-
-struct Local {
-    router: Router,
-    store: Store,
-    /// Opened for this verb, and left with it.
-    database: Option<Database>,
+    Local { router: Router, store: Store },
 }
 
 /// An error as the API words it.
@@ -68,19 +61,21 @@ impl ReachArgs {
         self.server.is_some()
     }
 
-    /// Opens the way to the API.
-    pub(super) async fn open(&self, global: &Global) -> Result<Client, Failure> {
+    /// Opens the way to the API, does something over it, and leaves it.
+    pub(super) async fn speak(
+        &self,
+        global: &Global,
+        act: impl AsyncFnOnce(&Client) -> Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
         if let Some(url) = &self.server {
             let remote = Remote::open(url).map_err(Failure::cannot_start)?;
-            return Ok(Client(Way::Remote(Box::new(remote))));
+            return act(&Client(Way::Remote(remote))).await;
         }
         let config = global.config()?;
         let database = Database::open(&config, FEW_CONNECTIONS).await.map_err(Failure::cannot_start)?;
-        let mut client = Client::over(database.store.clone(), Arc::new(config));
-        if let Way::Local(local) = &mut client.0 {
-            local.database = Some(database);
-        }
-        Ok(client)
+        let ended = act(&Client::over(database.store.clone(), Arc::new(config))).await;
+        database.close().await;
+        ended
     }
 }
 
@@ -88,25 +83,16 @@ impl Client {
     /// The API of this program over a database.
     pub(super) fn over(store: Store, config: Arc<Config>) -> Self {
         let router = api::local(Services::of_command(store.clone(), config));
-        Self(Way::Local(Box::new(Local { router, store, database: None })))
+        Self(Way::Local { router, store })
     }
 
     /// The database itself, for what no API does.
     pub(super) fn store(&self) -> Result<&Store, Failure> {
         match &self.0 {
-            Way::Local(local) => Ok(&local.store),
+            Way::Local { store, .. } => Ok(store),
             Way::Remote(_) => Err(Failure::not_well(anyhow::anyhow!(
                 "this needs the database itself: leave --server (or TASKER_SERVER) out"
             ))),
-        }
-    }
-
-    /// Leaves what was opened.
-    pub(super) async fn close(self) {
-        if let Way::Local(local) = self.0
-            && let Some(database) = local.database
-        {
-            database.close().await;
         }
     }
 
@@ -174,7 +160,7 @@ impl Client {
     async fn respond(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Failure> {
         match &self.0 {
             Way::Remote(remote) => remote.respond(request).await.map_err(Failure::not_well),
-            Way::Local(local) => Ok(local.router.clone().oneshot(request.map(Body::new)).await?),
+            Way::Local { router, .. } => Ok(router.clone().oneshot(request.map(Body::new)).await?),
         }
     }
 }

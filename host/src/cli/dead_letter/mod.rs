@@ -76,14 +76,12 @@ fn resolution(name: &str) -> Result<Resolution, String> {
 
 impl DeadLetterArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let client = self.reach.open(global).await?;
-        let ended = match self.command {
-            DeadLetterCommand::List(args) => args.execute(global, &client).await,
-            DeadLetterCommand::Show(args) => show(global, &client, args.entry).await,
-            DeadLetterCommand::Resolve(args) => args.execute(global, &client).await,
+        let act = async |client: &Client| match self.command {
+            DeadLetterCommand::List(args) => args.execute(global, client).await,
+            DeadLetterCommand::Show(args) => show(global, client, args.entry).await,
+            DeadLetterCommand::Resolve(args) => args.execute(global, client).await,
         };
-        client.close().await;
-        ended
+        self.reach.speak(global, act).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::client::ReachArgs;
+use super::client::{Client, ReachArgs};
 use super::{Exit, Failure, Global, output};
 use crate::config::limits::Limit;
 use crate::config::{Config, Worker};
@@ -124,7 +124,9 @@ impl<'a> From<&'a Handler> for Shown<'a> {
 impl HandlerCommand {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         match self {
-            Self::List(args) if args.reach.is_remote() => served(global, &args.reach).await,
+            Self::List(args) if args.reach.is_remote() => {
+                args.reach.speak(global, async |client| served(global, client).await).await
+            }
             Self::List(args) => list(global, &load(global, args.path).await?.loaded),
             Self::Inspect(args) => {
                 let found = load(global, args.path).await?;
@@ -153,8 +155,8 @@ async fn load(global: &Global, path: Path) -> Result<Found, Failure> {
     Ok(Found { loaded, config, sandbox })
 }
 
-async fn served(global: &Global, reach: &ReachArgs) -> Result<Exit, Failure> {
-    let handlers: Vec<ServedHandler> = reach.open(global).await?.get("/v1/handlers").await?;
+async fn served(global: &Global, client: &Client) -> Result<Exit, Failure> {
+    let handlers: Vec<ServedHandler> = client.get("/v1/handlers").await?;
     if global.json {
         output::json(&handlers)?;
         return Ok(Exit::Done);

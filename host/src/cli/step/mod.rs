@@ -56,10 +56,7 @@ struct Task {
 
 impl StepArgs {
     pub(super) async fn execute(self, global: &Global) -> Result<Exit, Failure> {
-        let client = self.reach.open(global).await?;
-        let ended = self.command.act(global, &client).await;
-        client.close().await;
-        ended
+        self.reach.speak(global, async |client| self.command.act(global, client).await).await
     }
 }
 

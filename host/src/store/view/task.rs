@@ -98,23 +98,6 @@ impl Store {
         Ok(found.fetch_optional(&self.pool).await?)
     }
 
-    /// The newest tasks that the filter lets through, newest first.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskView>, StoreError> {
-        let found = sqlx::query_as(
-            "select * from tasker.task_views(null, $1, $2::text::tasker.task_state, $3, $4, $5) offset $6",
-        )
-        .bind(filter.namespaces.as_deref())
-        .bind(filter.status.map(TaskState::as_str))
-        .bind(filter.initiator.as_deref())
-        .bind(filter.source_system.as_deref())
-        .bind(i64::from(filter.limit) + i64::from(filter.offset))
-        .bind(i64::from(filter.offset));
-        Ok(found.fetch_all(&self.pool).await?)
-    }
-
     /// How many tasks the filter lets through in all.
     ///
     /// # Errors

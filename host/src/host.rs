@@ -3,11 +3,14 @@
 
 pub mod by_hand;
 mod components;
+mod processes;
 mod services;
 pub mod trial;
+mod upkeep;
 
 pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components};
-pub use services::{ServedHandler, Services};
+pub use processes::{Front, Process, ProcessError, READY};
+pub use services::{ServedHandler, Services, Status};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,8 +29,9 @@ use crate::registry::RegistryError;
 use crate::sandbox::{HttpSettings, Sandbox, SandboxError, SandboxSettings};
 use crate::store::managed::{self, ManagedError, ManagedServer};
 use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Now};
 use crate::template::{self, LoadedTemplate, Template};
+use upkeep::Upkeep;
 
 /// Connections of a command that asks a few questions and ends.
 pub const FEW_CONNECTIONS: u32 = 2;
@@ -142,6 +146,8 @@ pub struct Host {
     config: Arc<Config>,
     handlers: Arc<[ServedHandler]>,
     metrics: Metrics,
+    /// None in a worker process: its host's first process does it.
+    upkeep: Option<Upkeep>,
 }
 
 impl Host {
@@ -151,18 +157,11 @@ impl Host {
     ///
     /// [`StartError`]; nothing keeps running then.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let sandbox = Sandbox::new(&sandbox_settings(config))?;
-        tracing::info!(sandbox = %sandbox.facts(), "sandbox ready");
-        let loaded = load_components(&sandbox, &config.worker).await?;
-        let opened = Database::open(config, config.common.database.pool.max_connections).await;
-        let database = opened.inspect_err(|_| loaded.report(&[]))?;
-        tracing::info!(database = database.store.target(), "database ready");
-        let handlers = services::served(&loaded.components);
-        let metrics = Metrics::default();
-        match Self::start_with(config, sandbox, loaded, &database, metrics.clone()).await {
-            Ok((dispatch, wake, listener)) => {
-                let config = Arc::new(config.clone());
-                Ok(Self { dispatch, wake, listener, database, config, handlers, metrics })
+        let (sandbox, loaded, database) = prepare(config, config.common.database.pool.max_connections).await?;
+        match announce(config, &loaded, &database.store).await {
+            Ok(()) => {
+                let upkeep = Upkeep::start(database.store.clone(), upkeep_settings(config));
+                Ok(Self::claim(config, sandbox, loaded, database, Some(upkeep)))
             }
             Err(error) => {
                 database.close().await;
@@ -171,24 +170,29 @@ impl Host {
         }
     }
 
-    async fn start_with(
-        config: &Config,
-        sandbox: Sandbox,
-        loaded: Loaded,
-        database: &Database,
-        metrics: Metrics,
-    ) -> Result<(Dispatch, Wake, JoinHandle<()>), StartError> {
+    /// As [`Host::start`], for a process of a host that another one has prepared: it only runs steps.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing keeps running then.
+    pub async fn start_worker(config: &Config) -> Result<Self, StartError> {
+        let sandbox = Sandbox::new(&sandbox_settings(config))?;
+        let loaded = load_components(&sandbox, &config.worker).await?;
+        let database = Database::connect(config, config.common.database.pool.max_connections).await?;
+        Ok(Self::claim(config, sandbox, loaded, database, None))
+    }
+
+    fn claim(config: &Config, sandbox: Sandbox, loaded: Loaded, database: Database, upkeep: Option<Upkeep>) -> Self {
         let store = &database.store;
-        loaded.report(&store.record_components(&loaded.found()?).await?);
-        register_templates(store, config, &loaded).await?;
-        create_event_queues(store, &loaded.components).await?;
+        let handlers = services::served(&loaded.components);
         let Loaded { components, events, .. } = loaded;
-        let wake = Wake::default();
+        let (wake, metrics) = (Wake::default(), Metrics::default());
         let events = Events::start(event_settings(config), sandbox.clone(), Arc::new(events));
         let settings = dispatch_settings(config);
-        let dispatch = Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics);
+        let dispatch =
+            Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics.clone());
         let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
-        Ok((dispatch, wake, listener))
+        Self { dispatch, wake, listener, database, config: Arc::new(config.clone()), handlers, metrics, upkeep }
     }
 
     /// The host's connections.
@@ -217,6 +221,17 @@ impl Host {
         Services::beside(self).await
     }
 
+    /// How busy it is, with what it counted.
+    ///
+    /// # Errors
+    ///
+    /// A label could not be written.
+    pub fn status(&self) -> Result<Status, std::fmt::Error> {
+        let status = Status::of(&self.dispatch.observer(), self.events(), &self.metrics);
+        let now = Now { namespaces: &[], in_flight: status.in_flight, connections: self.store().connections() };
+        Ok(Status { metrics: vec![(0, self.metrics.text(now)?)], ..status })
+    }
+
     /// The dispatch core.
     pub fn dispatch(&self) -> &Dispatch {
         &self.dispatch
@@ -236,11 +251,33 @@ impl Host {
     pub async fn drain(self) -> Drained {
         let events = self.events().clone();
         let drained = self.dispatch.drain().await;
+        if let Some(upkeep) = self.upkeep {
+            upkeep.stop().await;
+        }
         events.drain(self.config.orchestration.shutdown_timeout).await;
         self.listener.abort();
         self.database.close().await;
         drained
     }
+}
+
+/// A sandbox with its components, and the database with its schema.
+async fn prepare(config: &Config, connections: u32) -> Result<(Sandbox, Loaded, Database), StartError> {
+    let sandbox = Sandbox::new(&sandbox_settings(config))?;
+    tracing::info!(sandbox = %sandbox.facts(), "sandbox ready");
+    let loaded = load_components(&sandbox, &config.worker).await?;
+    let opened = Database::open(config, connections).await;
+    let database = opened.inspect_err(|_| loaded.report(&[]))?;
+    tracing::info!(database = database.store.target(), "database ready");
+    Ok((sandbox, loaded, database))
+}
+
+/// Tells the database what is served, and the log what is not.
+async fn announce(config: &Config, loaded: &Loaded, store: &Store) -> Result<(), StartError> {
+    loaded.report(&store.record_components(&loaded.found()?).await?);
+    register_templates(store, config, loaded).await?;
+    create_event_queues(store, &loaded.components).await?;
+    Ok(())
 }
 
 /// Wakes the claim when another process says that it created work, and passes on which tasks were cancelled. A lost
@@ -395,14 +432,6 @@ fn dispatch_settings(config: &Config) -> dispatch::Settings {
         max_lapses: config.orchestration.max_lapses.try_into().unwrap_or(i32::MAX),
         growth: growth_limits(config),
         backoff: backoff_defaults(config),
-        staleness: staleness(config),
-        retention: dispatch::Retention {
-            finished_tasks: config.orchestration.retention.finished_tasks,
-            archives: config.orchestration.retention.archives,
-            domain_events: config.orchestration.retention.domain_events,
-            interval: config.orchestration.retention.interval,
-            batch: config.orchestration.retention.batch_size,
-        },
     }
 }
 
@@ -424,9 +453,23 @@ pub fn growth_limits(config: &Config) -> GrowthLimits {
     }
 }
 
-fn staleness(config: &Config) -> Option<dispatch::Staleness> {
+fn upkeep_settings(config: &Config) -> upkeep::Settings {
+    let retention = &config.orchestration.retention;
+    upkeep::Settings {
+        staleness: staleness(config),
+        retention: upkeep::Retention {
+            finished_tasks: retention.finished_tasks,
+            archives: retention.archives,
+            domain_events: retention.domain_events,
+            interval: retention.interval,
+            batch: retention.batch_size,
+        },
+    }
+}
+
+fn staleness(config: &Config) -> Option<upkeep::Staleness> {
     let detection = &config.orchestration.dlq.staleness_detection;
-    detection.enabled.then(|| dispatch::Staleness {
+    detection.enabled.then(|| upkeep::Staleness {
         interval: detection.interval,
         batch: detection.batch_size,
         dry_run: detection.dry_run,

@@ -1,5 +1,6 @@
 //! The program as a person runs it: a process with a command line, signals and an exit code.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -53,7 +54,9 @@ impl HostProcess {
         std::fs::write(&file, settings.config).expect("the configuration can be written");
         let folders: Vec<PathBuf> = settings.packages.iter().map(|name| package(name)).collect();
         let mut command = Command::new(host_binary());
-        command.arg("run").arg("--config").arg(&file).env("DATABASE_URL", url).env("RUST_LOG", "info");
+        // One process, so that a signal to it is one to the host; `processes` of the settings says otherwise.
+        let processes = if settings.config.contains("processes") { &[][..] } else { &["--processes", "1"] };
+        command.arg("run").args(processes).arg("--config").arg(&file).env("DATABASE_URL", url).env("RUST_LOG", "info");
         // Many hosts run side by side.
         command.env("TASKER_WEB_BIND_ADDRESS", "127.0.0.1:0");
         command.env("XDG_CACHE_HOME", workspace().join("target/test-cache"));
@@ -124,6 +127,26 @@ impl HostProcess {
                 _ => panic!("the host never logged {text:?}; it said:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// Its worker processes, each as it was started last.
+    ///
+    /// # Panics
+    ///
+    /// If the log says it in another way.
+    pub fn workers(&mut self) -> Vec<Pid> {
+        while let Ok(line) = self.log.try_recv() {
+            self.seen.push(line);
+        }
+        let mut workers = BTreeMap::new();
+        for line in self.seen.iter().filter(|line| line.contains("a worker process claims steps")) {
+            let number = |name: &str| -> i32 {
+                let (_, rest) = line.split_once(name).expect("the line names it");
+                rest.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+            };
+            workers.insert(number("worker="), Pid::from_raw(number("pid=")));
+        }
+        workers.into_values().collect()
     }
 
     /// A client of its API.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tasker_wasm_host::config::LimitPolicy;
 use tasker_wasm_host::config::limits::{Limit, LimitSet};
-use tasker_wasm_host::dispatch::{Components, Dispatch, Retention, Settings, Wake};
+use tasker_wasm_host::dispatch::{Components, Dispatch, Settings, Wake};
 use tasker_wasm_host::events::{self, DomainEvent, EventComponents, Events};
 use tasker_wasm_host::grants::{Allowed, Asks, Granted};
 use tasker_wasm_host::host::register_template;
@@ -142,7 +142,6 @@ impl Running {
 }
 
 fn settings() -> Settings {
-    let day = Duration::from_secs(86_400);
     Settings {
         worker_id: "host-1".into(),
         max_concurrent: 16,
@@ -158,8 +157,6 @@ fn settings() -> Settings {
         environment: "test".into(),
         max_lapses: 3,
         growth: GrowthLimits { max_steps_per_decision: 10, max_decision_depth: 10, max_workers: 10 },
-        staleness: None,
-        retention: Retention { finished_tasks: day, archives: day, domain_events: day, interval: day, batch: 100 },
     }
 }
 

@@ -137,10 +137,9 @@ async fn detailed(State(app): State<App>) -> (StatusCode, Json<DetailedHealthRes
     let (connections, idle) = app.store.connections();
     let pool =
         check(true, &format!("{} of {connections} connections are used", connections - idle.min(connections)), began);
-    let busy = app.services.running.as_ref().map(|running| running.observer.slots());
-    let (slots, free) = busy.unwrap_or_default();
-    let slots = check(true, &format!("{} of {slots} slots run a step", slots - free), began);
-    let events = app.services.running.as_ref().map(|running| running.events.stats()).unwrap_or_default();
+    let status = app.services.status().await;
+    let (slots, events) = (status.slots, status.events);
+    let slots = check(true, &format!("{} of {slots} slots run a step", slots - status.free_slots), began);
     let events = check(true, &format!("{} events delivered, {} dropped", events.delivered, events.dropped), began);
     let none = check(true, "nothing breaks a circuit here", began);
     checks.extend([

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::access::{Caller, Permission};
 use super::error::ApiError;
 use super::state::App;
-use crate::telemetry::metrics::Now;
+use crate::telemetry::metrics::{Now, merged};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(metrics)).routes(routes!(worker)).routes(routes!(events))
@@ -82,9 +82,10 @@ struct EventBusStats {
 async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
     caller.may_everywhere(Permission::SystemAnalyticsRead)?;
     let namespaces = app.store.namespace_views().await?;
-    let in_flight = app.services.running.as_ref().map_or(0, |running| running.observer.in_flight());
-    let now = Now { namespaces: &namespaces, in_flight, connections: app.store.connections() };
-    let text = app.services.metrics.text(now).map_err(|error| ApiError::internal(&error))?;
+    let status = app.services.status().await;
+    let now = Now { namespaces: &namespaces, in_flight: status.in_flight, connections: app.store.connections() };
+    let own = app.services.metrics.text(now).map_err(|error| ApiError::internal(&error))?;
+    let text = if status.metrics.is_empty() { own } else { merged(&own, &status.metrics) };
     Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }
 
@@ -93,16 +94,14 @@ async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response, Api
 async fn worker(State(app): State<App>, caller: Caller) -> Result<Json<WorkerMetrics>, ApiError> {
     caller.may(Permission::SystemAnalyticsRead)?;
     let services = &app.services;
-    let observer = services.running.as_ref().map(|running| &running.observer);
-    let (slots, free_slots) = observer.map_or((0, 0), |observer| observer.slots());
+    let status = services.status().await;
     let (connections, idle) = app.store.connections();
     let gauge = |value: f64, help| MetricValue { value, metric_type: "gauge", labels: BTreeMap::new(), help };
-    let in_flight = observer.map_or(0, |observer| observer.in_flight());
     let metrics = BTreeMap::from([
         ("uptime_seconds", gauge(services.started.elapsed().as_secs_f64(), "Since the host was started")),
-        ("in_flight_steps", gauge(in_flight as f64, "Steps that this host holds")),
-        ("slots", gauge(slots as f64, "Steps that may run at once")),
-        ("free_slots", gauge(free_slots as f64, "How many more could begin now")),
+        ("in_flight_steps", gauge(status.in_flight as f64, "Steps that this host holds")),
+        ("slots", gauge(status.slots as f64, "Steps that may run at once")),
+        ("free_slots", gauge(status.free_slots as f64, "How many more could begin now")),
         ("database_pool_size", gauge(connections.into(), "Connections of the API to the database")),
         ("database_pool_idle", gauge(idle.into(), "Those that nobody uses")),
     ]);
@@ -115,8 +114,8 @@ async fn worker(State(app): State<App>, caller: Caller) -> Result<Json<WorkerMet
 async fn events(State(app): State<App>, caller: Caller) -> Result<Json<EventMetrics>, ApiError> {
     caller.may(Permission::SystemAnalyticsRead)?;
     let services = &app.services;
-    let stats = services.running.as_ref().map(|running| running.events.stats()).unwrap_or_default();
-    let (durable_routed, routing_errors) = services.metrics.events();
+    let status = services.status().await;
+    let (stats, durable_routed, routing_errors) = (status.events, status.durable_events, status.dead_events);
     Ok(Json(EventMetrics {
         router: EventRouterStats {
             total_routed: stats.published + durable_routed,

@@ -1,6 +1,6 @@
 //! The settings as data. `config/tasker/base/*.toml` says of each what it is for and why it is what it is.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
@@ -225,6 +225,9 @@ pub struct Retention {
 pub struct Worker {
     /// This host's name in results and logs.
     pub worker_id: String,
+    /// Processes that run steps; none for as many as there are cores.
+    #[serde(default)]
+    pub processes: Option<NonZeroUsize>,
     /// Files and folders of components.
     pub component_path: Vec<PathBuf>,
     /// `worker.mpsc_channels`.

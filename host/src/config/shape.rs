@@ -107,6 +107,7 @@ const STALENESS_DETECTION: Shape = Table(&[
 
 const WORKER: Shape = Table(&[
     Field::optional("worker_id", Text(TextRule::length(1, 255))),
+    Field::optional("processes", Integer(1, 1_024)),
     Field::optional("component_path", List(&PATH)),
     Field::optional(
         "mpsc_channels",

@@ -25,7 +25,6 @@ mod in_flight;
 mod leases;
 mod neighbours;
 mod slots;
-mod sweep;
 mod templates;
 mod wake;
 
@@ -38,7 +37,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use components::Components;
-pub use sweep::{Retention, Staleness};
 pub use wake::Wake;
 
 use crate::client::Client;
@@ -89,10 +87,6 @@ pub struct Settings {
     pub max_lapses: i32,
     /// What a decision or a batch may add to its task.
     pub growth: GrowthLimits,
-    /// When tasks that came to a stand are given up; none for never.
-    pub staleness: Option<Staleness>,
-    /// How long what is over is kept.
-    pub retention: Retention,
 }
 
 /// What every stage shares.
@@ -212,7 +206,6 @@ impl Dispatch {
         timers.spawn(leases::run(shared.clone()));
         timers.spawn(due::run(shared.clone()));
         timers.spawn(neighbours::run(shared.clone()));
-        timers.spawn(sweep::run(shared.clone()));
         Self { shared, stages, timers }
     }
 

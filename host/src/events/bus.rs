@@ -4,10 +4,12 @@
 //! because holding steps back for a slow listener would let one tenant's subscriber stop every tenant's work. Subscribers
 //! run side by side, so an event is not before another for having been published earlier.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,7 +23,7 @@ use super::pattern::covers;
 use crate::sandbox::{EventCall, Limits, Prepared, Sandbox};
 
 /// What became of fast and broadcast events in this process.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventStats {
     /// Events that were to be delivered, those dropped included.
     pub published: u64,
@@ -31,6 +33,15 @@ pub struct EventStats {
     pub dropped: u64,
     /// Events that a subscriber refused or broke on.
     pub failed: u64,
+}
+
+impl AddAssign for EventStats {
+    fn add_assign(&mut self, other: Self) {
+        self.published += other.published;
+        self.delivered += other.delivered;
+        self.dropped += other.dropped;
+        self.failed += other.failed;
+    }
 }
 
 #[derive(Default)]

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
+use super::processes::Workers;
 use crate::config::Config;
 use crate::config::limits::LimitSet;
 use crate::dispatch::{Components, Observer, Wake};
-use crate::events::Events;
+use crate::events::{EventStats, Events};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -39,12 +40,77 @@ pub struct Services {
 /// What only a running host knows.
 #[derive(Clone)]
 pub struct Running {
-    /// How busy it is.
-    pub observer: Observer,
-    /// The events of its steps.
-    pub events: Events,
-    wake: Wake,
+    source: Source,
     draining: CancellationToken,
+}
+
+/// Where its steps run.
+#[derive(Clone)]
+enum Source {
+    /// In this process.
+    Here { observer: Observer, events: Events, wake: Wake, metrics: Metrics },
+    /// In others.
+    Workers(Workers),
+}
+
+/// How busy a host is, or one of its processes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Steps that are claimed and not committed.
+    pub in_flight: usize,
+    /// Steps that may run at once.
+    pub slots: usize,
+    /// How many more could begin now.
+    pub free_slots: usize,
+    /// Domain events in the process.
+    pub events: EventStats,
+    /// Domain events that were sent to queues.
+    pub durable_events: u64,
+    /// Domain events that could not be told.
+    pub dead_events: u64,
+    /// What is counted, in the text format of OpenMetrics, by the number of the worker process.
+    pub metrics: Vec<(usize, String)>,
+}
+
+impl Status {
+    /// That of a running core.
+    pub(super) fn of(observer: &Observer, events: &Events, metrics: &Metrics) -> Self {
+        let (slots, free_slots) = observer.slots();
+        let (durable_events, dead_events) = metrics.events();
+        Self {
+            in_flight: observer.in_flight(),
+            slots,
+            free_slots,
+            events: events.stats(),
+            durable_events,
+            dead_events,
+            metrics: Vec::new(),
+        }
+    }
+
+    /// That of several together.
+    fn together(statuses: Vec<(usize, Self)>) -> Self {
+        statuses.into_iter().fold(Self::default(), |mut sum, (number, one)| {
+            sum.in_flight += one.in_flight;
+            sum.slots += one.slots;
+            sum.free_slots += one.free_slots;
+            sum.events += one.events;
+            sum.durable_events += one.durable_events;
+            sum.dead_events += one.dead_events;
+            sum.metrics.extend(one.metrics.into_iter().map(|(_, text)| (number, text)));
+            sum
+        })
+    }
+}
+
+impl Running {
+    /// How busy the host is.
+    pub async fn status(&self) -> Status {
+        match &self.source {
+            Source::Here { observer, events, metrics, .. } => Status::of(observer, events, metrics),
+            Source::Workers(workers) => Status::together(workers.statuses().await),
+        }
+    }
 }
 
 /// A handler that runs here.
@@ -95,12 +161,42 @@ impl Services {
             metrics: host.metrics.clone(),
             started: Instant::now(),
             running: Some(Running {
-                observer: host.dispatch.observer(),
-                events: host.events().clone(),
-                wake: host.wake.clone(),
+                source: Source::Here {
+                    observer: host.dispatch.observer(),
+                    events: host.events().clone(),
+                    wake: host.wake.clone(),
+                    metrics: host.metrics.clone(),
+                },
                 draining: host.dispatch.draining(),
             }),
         })
+    }
+
+    /// Those of a host whose steps run in other processes.
+    pub(super) async fn before(
+        store: &Store,
+        config: &Arc<Config>,
+        handlers: &Arc<[ServedHandler]>,
+        metrics: &Metrics,
+        workers: Workers,
+    ) -> Result<Self, StoreError> {
+        let web = &config.orchestration.web;
+        Ok(Self {
+            store: store.apart(web.max_connections, web.request_timeout + GIVEN_UP).await?,
+            config: Arc::clone(config),
+            handlers: Arc::clone(handlers),
+            metrics: metrics.clone(),
+            started: Instant::now(),
+            running: Some(Running { draining: workers.draining(), source: Source::Workers(workers) }),
+        })
+    }
+
+    /// How busy the host is; nothing for a command.
+    pub async fn status(&self) -> Status {
+        match &self.running {
+            Some(running) => running.status().await,
+            None => Status::default(),
+        }
     }
 
     /// Those of a command that works on the database itself.
@@ -111,12 +207,11 @@ impl Services {
 
     /// Says that there is work in the queues: to this host, or else to the others.
     pub async fn work_is_there(&self) {
-        match &self.running {
-            Some(running) => running.wake.wake(),
-            // They look by themselves before long.
-            None => {
-                drop(self.store.notify_work().await.inspect_err(|error| tracing::debug!(%error, "nobody was told")))
-            }
+        if let Some(Running { source: Source::Here { wake, .. }, .. }) = &self.running {
+            return wake.wake();
+        }
+        if let Err(error) = self.store.notify_work().await {
+            tracing::debug!(%error, "the hosts could not be told of new work: they look by themselves before long");
         }
     }
 

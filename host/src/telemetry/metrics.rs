@@ -192,9 +192,63 @@ impl Metrics {
     }
 }
 
+/// What this process counted and what its workers did, in one text: the samples of a worker have its number as a label, and
+/// all of one name stand together, as the format wants it.
+pub(crate) fn merged(own: &str, workers: &[(usize, String)]) -> String {
+    let mut families: Vec<(&str, Vec<&str>, Vec<String>)> = Vec::new();
+    let texts = std::iter::once((None, own)).chain(workers.iter().map(|(number, text)| (Some(*number), text.as_str())));
+    for (worker, text) in texts {
+        let mut family = 0;
+        for line in text.lines().filter(|line| *line != "# EOF") {
+            if let Some(about) = line.strip_prefix("# ") {
+                let name = about.split(' ').nth(1).unwrap_or_default();
+                family = families.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
+                    families.push((name, Vec::new(), Vec::new()));
+                    families.len() - 1
+                });
+                if !families[family].1.contains(&line) {
+                    families[family].1.push(line);
+                }
+            } else if let Some((_, _, samples)) = families.get_mut(family) {
+                samples.push(labelled(line, worker));
+            }
+        }
+    }
+    let lines =
+        families.iter().flat_map(|(_, about, samples)| about.iter().copied().chain(samples.iter().map(String::as_str)));
+    lines.chain(["# EOF"]).map(|line| format!("{line}\n")).collect()
+}
+
+fn labelled(sample: &str, worker: Option<usize>) -> String {
+    let Some(number) = worker else { return sample.to_owned() };
+    match (sample.split_once('{'), sample.split_once(' ')) {
+        (Some((name, rest)), _) => format!("{name}{{worker=\"{number}\",{rest}"),
+        (None, Some((name, value))) => format!("{name}{{worker=\"{number}\"}} {value}"),
+        (None, None) => sample.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_workers_counted_stands_beside_what_the_first_process_did() {
+        let (own, worker) = (Metrics::default(), Metrics::default());
+        own.request("GET", "/health", 200, Duration::from_millis(1));
+        worker.refused(3);
+        let text =
+            |metrics: &Metrics| metrics.text(Now { namespaces: &[], in_flight: 0, connections: (0, 0) }).unwrap();
+        let merged = merged(&text(&own), &[(1, text(&worker)), (2, text(&worker))]);
+        assert_eq!(merged.matches("# TYPE tasker_refused_results counter").count(), 1);
+        let samples = "tasker_refused_results_total 0\ntasker_refused_results_total{worker=\"1\"} 3\n\
+                       tasker_refused_results_total{worker=\"2\"} 3\n";
+        assert!(merged.contains(samples), "{merged}");
+        assert!(
+            merged.contains("tasker_http_requests_total{method=\"GET\"") && merged.ends_with("# EOF\n"),
+            "{merged}"
+        );
+    }
 
     #[test]
     fn what_was_counted_is_written_by_namespace_and_route() {

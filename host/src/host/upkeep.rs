@@ -5,11 +5,12 @@
 //! anybody calls it stale. Each look goes on page by page, one short transaction a page, and ends between two of them
 //! when the host stops.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
-use crate::store::{StaleTask, StalenessThresholds, StoreError, TaskChange, TaskState};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::{StaleTask, StalenessThresholds, Store, StoreError};
 
 /// When tasks count as stale, and how they are looked for.
 #[derive(Debug, Clone)]
@@ -39,8 +40,44 @@ pub struct Retention {
     pub batch: u32,
 }
 
-pub(super) async fn run(shared: Arc<Shared>) {
-    tokio::join!(look_for_stale_tasks(&shared), purge(&shared));
+/// What is looked after, and how often.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// When tasks that came to a stand are given up; none for never.
+    pub staleness: Option<Staleness>,
+    /// How long what is over is kept.
+    pub retention: Retention,
+}
+
+/// Somebody who looks after what is old.
+pub(super) struct Upkeep {
+    stopped: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+struct Shared {
+    store: Store,
+    settings: Settings,
+    stopped: CancellationToken,
+}
+
+impl Upkeep {
+    pub(super) fn start(store: Store, settings: Settings) -> Self {
+        let stopped = CancellationToken::new();
+        let shared = Shared { store, settings, stopped: stopped.clone() };
+        let running = tokio::spawn(async move {
+            tokio::join!(look_for_stale_tasks(&shared), purge(&shared));
+        });
+        Self { stopped, running }
+    }
+
+    /// Ends it, between two transactions.
+    pub(super) async fn stop(self) {
+        self.stopped.cancel();
+        if let Err(error) = self.running.await {
+            tracing::error!(%error, "the upkeep ended abnormally");
+        }
+    }
 }
 
 async fn look_for_stale_tasks(shared: &Shared) {
@@ -59,15 +96,15 @@ async fn detect(shared: &Shared, staleness: &Staleness) -> Result<(), StoreError
     loop {
         let page =
             shared.store.detect_stale_tasks(after, staleness.batch, staleness.thresholds, staleness.dry_run).await?;
-        page.tasks.iter().for_each(|task| tell(shared, task, staleness.dry_run));
+        page.tasks.iter().for_each(|task| tell(task, staleness.dry_run));
         after = page.next;
-        if after.is_none() || shared.finished.is_cancelled() {
+        if after.is_none() || shared.stopped.is_cancelled() {
             return Ok(());
         }
     }
 }
 
-fn tell(shared: &Shared, task: &StaleTask, dry_run: bool) {
+fn tell(task: &StaleTask, dry_run: bool) {
     tracing::warn!(
         task = %task.task_uuid,
         namespace = task.namespace,
@@ -80,10 +117,6 @@ fn tell(shared: &Shared, task: &StaleTask, dry_run: bool) {
         dry_run,
         "nothing happens in this task any more"
     );
-    if task.failed && !dry_run {
-        // An error only says that nobody listens.
-        let _ = shared.changes.send(TaskChange { task_uuid: task.task_uuid, state: TaskState::Error });
-    }
 }
 
 async fn purge(shared: &Shared) {
@@ -107,7 +140,7 @@ async fn purge_tasks(shared: &Shared, retention: &Retention) -> Result<u64, Stor
         let page = shared.store.purge_tasks(retention.finished_tasks, after, retention.batch).await?;
         purged += u64::from(page.purged);
         after = page.next;
-        if after.is_none() || shared.finished.is_cancelled() {
+        if after.is_none() || shared.stopped.is_cancelled() {
             return Ok(purged);
         }
     }
@@ -118,7 +151,7 @@ async fn purge_messages(shared: &Shared, retention: &Retention) -> Result<u64, S
     loop {
         let page = shared.store.purge_messages(retention.archives, retention.domain_events, retention.batch).await?;
         purged += page.purged;
-        if !page.more || shared.finished.is_cancelled() {
+        if !page.more || shared.stopped.is_cancelled() {
             return Ok(purged);
         }
     }
@@ -126,5 +159,5 @@ async fn purge_messages(shared: &Shared, retention: &Retention) -> Result<u64, S
 
 /// Whether the host goes on after `length`.
 async fn pause(shared: &Shared, length: Duration) -> bool {
-    shared.finished.run_until_cancelled(tokio::time::sleep(length)).await.is_some()
+    shared.stopped.run_until_cancelled(tokio::time::sleep(length)).await.is_some()
 }

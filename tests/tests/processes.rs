@@ -1,0 +1,152 @@
+//! A host of several processes: one that keeps, and workers that run steps.
+
+#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
+
+const TWO: &str = "[worker]\nprocesses = 2\n";
+
+async fn host(database: &TestDatabase, config: &str) -> (HostProcess, Vec<Pid>) {
+    let mut host = HostProcess::start(database, Settings { packages: &["linear", "probe"], config }).await;
+    let workers = host.workers();
+    assert_eq!(workers.len(), 2);
+    (host, workers)
+}
+
+fn is_running(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+async fn gone(pids: &[Pid]) {
+    while pids.iter().any(|pid| is_running(*pid)) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_worker_runs_steps_and_the_api_speaks_for_all() {
+    let database = TestDatabase::create().await;
+    let (host, _) = host(&database, TWO).await;
+    let api = host.api();
+    let sleep = json!({
+        "name": "sleep", "namespace": "probe", "version": "1.0.0", "context": {"ms": 300}, "initiator": "ada",
+        "source_system": "tests", "reason": "a test"
+    });
+    let mut tasks = Vec::new();
+    for n in 0..40 {
+        let mut request = sleep.clone();
+        request["idempotency_key"] = json!(n.to_string());
+        let task = api.post("/v1/tasks", &request).await.ok();
+        tasks.push(task["task_uuid"].as_str().unwrap().parse().unwrap());
+    }
+    let busy = api.get("/metrics/worker").await.ok();
+    assert_eq!(busy["metrics"]["slots"]["value"], json!(32.0), "the slots of the host, divided among its workers");
+    let mut hosts = HashSet::new();
+    for task in tasks {
+        wait_for(&database.store, task, &["complete"]).await;
+        let attempts = api.get(&format!("/v1/tasks/{task}/attempts")).await.ok();
+        hosts.insert(attempts[0]["host"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(hosts.len(), 2, "{hosts:?}");
+    let metrics = api.get("/metrics").await;
+    let text = metrics.body.as_str().unwrap();
+    let counted: u64 = text
+        .lines()
+        .filter(|line| line.starts_with("tasker_attempts_total{worker="))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(counted, 40, "{text}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_killed_is_back_within_a_second_and_the_other_does_not_notice() {
+    let database = TestDatabase::create().await;
+    let short_leases = format!("{TWO}[common.queues]\ndefault_visibility_timeout_seconds = 3\n");
+    let (mut host, workers) = host(&database, &short_leases).await;
+    let tasks = create_tasks(&database.store, "probe", "sleep", r#"{"ms": 1500}"#, 20).await;
+    loop {
+        let steps: Vec<_> = database.store.steps(tasks[19]).await.unwrap();
+        if steps[0].claimed_by.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for (victim, signal) in [(workers[0], Signal::SIGKILL), (workers[1], Signal::SIGSEGV)] {
+        let other: Vec<_> = host.workers().into_iter().filter(|worker| *worker != victim).collect();
+        let died = Instant::now();
+        // The handler of a SIGSEGV takes the first for a fault that will come again, and steps aside.
+        while is_running(victim) {
+            kill(victim, signal).unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        host.wait_for_line("starting it again").await;
+        host.wait_for_line("a worker process claims steps").await;
+        eprintln!("back after {} ms", died.elapsed().as_millis());
+        assert!(other.iter().all(|other| is_running(*other)));
+    }
+    for task in tasks {
+        let view = wait_for(&database.store, task, &["complete"]).await;
+        assert_eq!(view.completed_steps, view.total_steps);
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn workers_drain_together_and_none_is_left_behind() {
+    let database = TestDatabase::create().await;
+    let (host, workers) = host(&database, TWO).await;
+    let tasks = create_tasks(&database.store, "probe", "sleep", r#"{"ms": 500}"#, 8).await;
+    loop {
+        let mut claimed = true;
+        for task in &tasks {
+            claimed &= database.store.steps(*task).await.unwrap()[0].claimed_by.is_some();
+        }
+        if claimed {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    host.signal(Signal::SIGTERM);
+    let (status, log) = host.ended().await;
+    assert!(status.success(), "{log}");
+    assert!(workers.iter().all(|worker| !is_running(*worker)), "{log}");
+    for task in tasks {
+        assert_eq!(database.store.task(task).await.unwrap().unwrap().status.as_str(), "complete");
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn workers_whose_first_process_is_killed_end_by_themselves() {
+    let database = TestDatabase::create().await;
+    let (host, workers) = host(&database, TWO).await;
+    host.signal(Signal::SIGKILL);
+    host.ended().await;
+    gone(&workers).await;
+    let task = create_tasks(&database.store, "probe", "sleep", r#"{"ms": 1}"#, 1).await[0];
+    let _next = HostProcess::start(&database, Settings { packages: &["probe"], config: "" }).await;
+    wait_for(&database.store, task, &["complete"]).await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_worker_may_gain_nothing_and_leaves_no_core() {
+    let database = TestDatabase::create().await;
+    let (_host, workers) = host(&database, TWO).await;
+    for worker in workers {
+        let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+        assert!(status.lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"])), "{status}");
+        let limits = std::fs::read_to_string(format!("/proc/{worker}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    }
+    database.drop().await;
+}

@@ -36,14 +36,19 @@ begin
 end
 $$;
 
--- Puts one message for each step into the queue of its task's namespace. The steps are already in state 'enqueued'.
-create function tasker.send_steps(p_steps uuid[], p_tasks uuid[]) returns void
+-- Puts one message for each step into the queue of its task's namespace, hidden for so long from now, and answers which
+-- message is whose. The steps are already in state 'enqueued', or 'in_progress' where their messages are hidden.
+create function tasker.send_steps(
+    p_steps uuid[], p_tasks uuid[], p_hidden interval default '0',
+    out namespaces text[], out messages bigint[], out steps uuid[]
+)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set jit = off
 as $$
 declare
     v_batch record;
+    v_sent record;
 begin
     -- Ordered by name, so that two senders meet the queues in one order.
     for v_batch in
@@ -57,9 +62,16 @@ begin
         order by t.namespace
     loop
         execute format(
-            'insert into pgmq.%I (vt, message) select clock_timestamp(), message from unnest($1) message',
+            'with sent as (
+                insert into pgmq.%I (vt, message) select clock_timestamp() + $2, message from unnest($1) message
+                returning msg_id, message ->> ''step_uuid'' as step_uuid
+            )
+            select array_agg(msg_id) as messages, array_agg(step_uuid::uuid) as steps from sent',
             tasker.queue_table(v_batch.namespace)
-        ) using v_batch.messages;
+        ) into v_sent using v_batch.messages, p_hidden;
+        namespaces := namespaces || array_fill(v_batch.namespace, array[cardinality(v_sent.messages)]);
+        messages := messages || v_sent.messages;
+        steps := steps || v_sent.steps;
     end loop;
 end
 $$;

@@ -120,6 +120,82 @@ begin
 end
 $$;
 
+-- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue. Volatile, so that
+-- it sees what the statement that calls it has claimed.
+create function tasker.claimed_steps(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_since timestamptz[])
+returns table (
+    namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
+    name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
+    retryable boolean, task json, inputs json, checkpoint json, dependency_results json, enqueued_at timestamptz,
+    created_at timestamptz
+)
+language plpgsql strict
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_read record;
+    v_results json[];
+begin
+    -- What the ancestors of each brought, by name. A worker sees its batchable step's result without the other cursors.
+    v_results := array_fill('{}'::json, array[cardinality(p_steps)]);
+    for v_read in
+        select a.place, json_object_agg(s.name, json_build_object(
+            'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', case
+                when s.brief is not null and exists (
+                    select from tasker.steps worker
+                    where worker.step_uuid = p_steps[a.place] and worker.batch_uuid = s.step_uuid
+                ) then s.brief else s.result end
+        )) as results
+        from tasker.ancestry(p_steps) a
+        join tasker.steps s on s.step_uuid = a.ancestor
+        where s.state in ('complete', 'resolved_manually')
+        group by a.place
+    loop
+        v_results[v_read.place] := v_read.results;
+    end loop;
+
+    return query
+    select given.namespace, given.message, s.task_uuid, s.step_uuid, t.template_uuid, t.correlation_id, s.name,
+        s.template_step, s.attempts, s.max_attempts, s.claims, s.lapses, s.retryable,
+        json_build_object(
+            'taskUuid', t.task_uuid, 'name', t.name, 'namespace', t.namespace, 'version', t.version,
+            'context', t.context, 'correlationId', t.correlation_id,
+            'parentCorrelationId', t.parent_correlation_id, 'priority', t.priority, 'initiator', t.initiator,
+            'sourceSystem', t.source_system, 'reason', t.reason, 'tags', t.tags, 'createdAt', t.created_at
+        ),
+        s.inputs, s.checkpoint, given.dependency_results,
+        given.since, s.created_at
+    from unnest(p_namespaces, p_messages, p_steps, p_since, v_results) with ordinality
+        given (namespace, message, step_uuid, since, dependency_results, place)
+    join tasker.steps s on s.step_uuid = given.step_uuid
+    join tasker.tasks t on t.task_uuid = s.task_uuid
+    order by given.place;
+end
+$$;
+
+-- The namespaces in whose queues something is to be read. A statement for each would be planned each time, and take
+-- longer than the claim of a step; this one looks into all of them.
+create function tasker.namespaces_with_work(p_namespaces text[]) returns text[]
+language plpgsql
+set enable_seqscan = off set jit = off
+as $$
+declare
+    v_looks text;
+    v_found text[] := '{}';
+begin
+    select string_agg(format(
+        'case when exists (select from pgmq.%I where vt <= $1) then %L end', tasker.queue_table(n.name), n.name
+    ), ', ')
+    into v_looks from tasker.namespaces n where n.name = any (p_namespaces) and n.paused_at is null;
+    if v_looks is not null then
+        execute 'select array_remove(array[' || v_looks || '], null)' into v_found using clock_timestamp();
+    end if;
+    return v_found;
+end
+$$;
+
 -- `p_places` says of each namespace how many of its steps are claimed at most; null: as many as `p_limit`.
 create function tasker.claim_steps(
     p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null
@@ -137,6 +213,7 @@ as $$
 #variable_conflict use_column
 declare
     v_lease interval := make_interval(secs => p_lease_seconds);
+    v_working text[];
     v_open text[];
     v_bounds integer[];
     v_places integer[];
@@ -152,14 +229,15 @@ declare
     v_steps uuid[] := '{}';
     v_since timestamptz[] := '{}';
     v_claimed uuid[];
-    v_results json[];
 begin
     perform set_config('synchronous_commit', 'off', true);
 
+    v_working := case when cardinality(p_namespaces) = 1 then p_namespaces
+        else tasker.namespaces_with_work(p_namespaces) end;
     select array_agg(name), array_agg(max_concurrent), array_agg(places) into v_open, v_bounds, v_places from (
         select n.name, n.max_concurrent, asked.places from unnest(p_namespaces, p_places) asked (name, places)
         join tasker.namespaces n on n.name = asked.name
-        where n.paused_at is null
+        where n.paused_at is null and n.name = any (v_working)
         order by random()
     ) shuffled;
     -- Two rounds: a share for each namespace, then the rest for those that filled theirs.
@@ -219,40 +297,16 @@ begin
         perform tasker.clear_messages(v_namespaces, v_messages, v_steps, coalesce(v_claimed, '{}'));
     end if;
 
-    -- What the ancestors of each brought, by name. A worker sees its batchable step's result without the other cursors.
-    v_results := array_fill('{}'::json, array[cardinality(v_steps)]);
-    for v_read in
-        select a.place, json_object_agg(s.name, json_build_object(
-            'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', case
-                when s.brief is not null and exists (
-                    select from tasker.steps worker
-                    where worker.step_uuid = v_steps[a.place] and worker.batch_uuid = s.step_uuid
-                ) then s.brief else s.result end
-        )) as results
-        from tasker.ancestry(v_steps) a
-        join tasker.steps s on s.step_uuid = a.ancestor
-        where s.state in ('complete', 'resolved_manually')
-        group by a.place
-    loop
-        v_results[v_read.place] := v_read.results;
-    end loop;
-
     return query
-    select given.namespace, given.message, s.task_uuid, s.step_uuid, t.template_uuid, t.correlation_id, s.name,
-        s.template_step, s.attempts, s.max_attempts, s.claims, s.lapses, s.retryable,
-        json_build_object(
-            'taskUuid', t.task_uuid, 'name', t.name, 'namespace', t.namespace, 'version', t.version,
-            'context', t.context, 'correlationId', t.correlation_id,
-            'parentCorrelationId', t.parent_correlation_id, 'priority', t.priority, 'initiator', t.initiator,
-            'sourceSystem', t.source_system, 'reason', t.reason, 'tags', t.tags, 'createdAt', t.created_at
-        ),
-        s.inputs, s.checkpoint, given.dependency_results,
-        given.since, s.created_at
-    from unnest(v_namespaces, v_messages, v_steps, v_since, v_results) with ordinality
-        given (namespace, message, step_uuid, since, dependency_results, place)
-    join tasker.steps s on s.step_uuid = given.step_uuid
-    join tasker.tasks t on t.task_uuid = s.task_uuid
-    where given.step_uuid = any (v_claimed)
-    order by given.place;
+    with claimed as (
+        select array_agg(namespace order by place) as namespaces, array_agg(message order by place) as messages,
+            array_agg(step_uuid order by place) as steps, array_agg(since order by place) as since
+        from unnest(v_namespaces, v_messages, v_steps, v_since) with ordinality
+            read (namespace, message, step_uuid, since, place)
+        where step_uuid = any (v_claimed)
+    )
+    select step.* from claimed cross join lateral tasker.claimed_steps(
+        claimed.namespaces, claimed.messages, claimed.steps, claimed.since
+    ) step;
 end
 $$;

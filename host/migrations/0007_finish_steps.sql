@@ -68,8 +68,14 @@ $$;
 
 -- `p_done` are steps that satisfy their successors now, `p_failed` steps that are in error. Answers how many successors
 -- were queued and which tasks changed.
+--
+-- A host that has room takes successors over as they become ready: of each namespace in `p_open` as many as it has
+-- `p_places`. They are claimed here, in the commit that makes them ready, and neither it nor another host has to look for
+-- them; their messages are hidden from the beginning. Of a namespace that is paused or bounded none is taken.
 create function tasker.finish_steps(
-    p_done uuid[], p_failed uuid[], out enqueued integer, out changed_tasks uuid[], out changed_states text[]
+    p_done uuid[], p_failed uuid[], p_host text default null, p_lease interval default null, p_open text[] default '{}',
+    p_places integer[] default '{}', out enqueued integer, out changed_tasks uuid[], out changed_states text[],
+    out taken_namespaces text[], out taken_messages bigint[], out taken_steps uuid[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -85,6 +91,8 @@ declare
     v_released uuid[];
     v_ready uuid[];
     v_ready_tasks uuid[];
+    v_taken uuid[];
+    v_taken_tasks uuid[];
 begin
     enqueued := 0;
 
@@ -147,28 +155,51 @@ begin
             ) each
             group by child_uuid
         ), held as (
-            select finished.* from finished join tasker.steps s on s.step_uuid = finished.child_uuid
+            select finished.*, s.task_uuid, s.state = 'pending' and s.pending_parents = finished.parents as ready
+            from finished join tasker.steps s on s.step_uuid = finished.child_uuid
             order by s.step_uuid
             for update of s
+        ), taken as (
+            select child_uuid from (
+                select held.child_uuid, open.places,
+                    row_number() over (partition by open.namespace order by held.child_uuid) as place
+                from unnest(p_open, p_places) open (namespace, places)
+                join tasker.namespaces n on n.name = open.namespace and n.paused_at is null and n.max_concurrent is null
+                cross join held
+                join tasker.tasks t on t.task_uuid = held.task_uuid and t.namespace = open.namespace
+                where held.ready and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+            ) ranked
+            where place <= places
         ), counted as (
             update tasker.steps s
-            set pending_parents = s.pending_parents - held.parents, updated_at = v_now,
-                state = case when s.state = 'pending' and s.pending_parents = held.parents then 'enqueued'
-                    else s.state end
-            from held
-            where s.step_uuid = held.child_uuid
-            returning s.step_uuid, s.task_uuid, s.state, s.pending_parents
-        ), ready as (
-            select step_uuid, task_uuid from counted where state = 'enqueued' and pending_parents = 0
+            set pending_parents = s.pending_parents - goes_on.parents, updated_at = v_now,
+                state = case when goes_on.taken then 'in_progress' when goes_on.ready then 'enqueued' else s.state end,
+                attempts = s.attempts + goes_on.taken::integer, claims = s.claims + goes_on.taken::integer,
+                claimed_by = case when goes_on.taken then p_host else s.claimed_by end,
+                claimed_at = case when goes_on.taken then v_now else s.claimed_at end
+            from (
+                select held.*, exists (select from taken where taken.child_uuid = held.child_uuid) as taken from held
+            ) goes_on
+            where s.step_uuid = goes_on.child_uuid
+            returning s.step_uuid, s.task_uuid, s.attempts, goes_on.ready, goes_on.taken
         ), logged as (
-            insert into tasker.transitions (task_uuid, step_uuid, at, from_state, to_state)
-            select task_uuid, step_uuid, v_now, 'pending', 'enqueued' from ready
+            insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
+            select task_uuid, step_uuid, v_now, null, 'pending', 'enqueued' from counted where ready
+            union all
+            select task_uuid, step_uuid, v_now, attempts, 'enqueued', 'in_progress' from counted where taken
         )
-        select array_agg(step_uuid order by step_uuid), array_agg(task_uuid order by step_uuid)
-        into v_ready, v_ready_tasks from ready;
+        select array_agg(step_uuid order by step_uuid) filter (where not taken),
+            array_agg(task_uuid order by step_uuid) filter (where not taken),
+            array_agg(step_uuid order by step_uuid) filter (where taken),
+            array_agg(task_uuid order by step_uuid) filter (where taken)
+        into v_ready, v_ready_tasks, v_taken, v_taken_tasks from counted where ready;
         if v_ready is not null then
             perform tasker.send_steps(v_ready, v_ready_tasks);
             enqueued := cardinality(v_ready);
+        end if;
+        if v_taken is not null then
+            select * into taken_namespaces, taken_messages, taken_steps
+            from tasker.send_steps(v_taken, v_taken_tasks, p_lease);
         end if;
     end if;
 end

@@ -10,6 +10,9 @@
 -- A completion whose growth was planned on an older state of its task is `outgrown`: it is not accepted, and is to be
 -- planned again. At most one growth a task is taken in one call.
 --
+-- Of the steps that may run now, the caller takes over those it has room for (finish_steps says which), with a lease of
+-- `p_lease_seconds`.
+--
 -- Locks are taken in one order, each kind sorted by key: tasks, the steps that end, their successors; then batches and
 -- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
 -- progress is never a successor that still counts down, so the second and the third can not cross.
@@ -18,9 +21,11 @@ create function tasker.complete_steps(
     p_delays_ms bigint[], p_results text[], p_metadata text[], p_errors text[], p_growths text[], p_events text[],
     p_outcomes text[], p_error_types text[], p_hosts text[], p_fuel bigint[], p_peak_memory_bytes bigint[],
     p_instantiate_us bigint[], p_guest_us bigint[], p_total_us bigint[], p_host_calls bigint[],
-    p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[],
+    p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[], p_lease_seconds double precision,
+    p_open text[], p_places integer[],
     out accepted integer[], out outgrown integer[], out enqueued integer, out changed_tasks uuid[],
-    out changed_states text[], out next_retry_ms bigint
+    out changed_states text[], out next_retry_ms bigint, out taken_namespaces text[], out taken_messages bigint[],
+    out taken_steps uuid[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -119,7 +124,8 @@ begin
 
     -- 4. What follows.
     if v_done is not null or v_failed is not null then
-        select * into enqueued, changed_tasks, changed_states from tasker.finish_steps(v_done, v_failed);
+        select * into enqueued, changed_tasks, changed_states, taken_namespaces, taken_messages, taken_steps
+        from tasker.finish_steps(v_done, v_failed, p_hosts[1], make_interval(secs => p_lease_seconds), p_open, p_places);
     end if;
     if v_events is not null then
         perform tasker.send_events(v_event_namespaces, v_events);

@@ -6,18 +6,24 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::backlog;
 use super::in_flight::Signals;
 use super::slots::{Room, Slot};
 use crate::store::{ClaimRequest, ClaimedStep};
-
-/// Most steps one claim asks for. Larger batches lose to latency and cache misses.
-const BATCH: usize = 100;
 
 /// A step this host owns, with the slot it runs in.
 pub(super) struct Claimed {
     pub(super) step: ClaimedStep,
     pub(super) slot: Slot,
     pub(super) signals: Signals,
+}
+
+impl Claimed {
+    /// The step is this host's from now on.
+    pub(super) fn new(shared: &Shared, step: ClaimedStep, slot: Slot) -> Self {
+        let signals = shared.in_flight.insert(step.task_uuid, &step.lease, &shared.draining);
+        Self { step, slot, signals }
+    }
 }
 
 pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
@@ -27,32 +33,42 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
         tracing::warn!("no component is loaded, so there is no namespace to claim steps for");
         return draining.cancelled().await;
     }
+    let mut steps_wait = false;
     while !draining.is_cancelled() {
-        let room = shared.slots.room(&served);
-        let asked = room.together.min(BATCH);
-        // Not cancelled half-way: a claim that was sent may have taken steps.
-        let found = if asked > 0 { claim(&shared, room, asked).await } else { Vec::new() };
-        let more = asked > 0 && found.len() == asked;
-        for step in found {
-            let slot = shared.slots.take(&step.lease.namespace);
-            let signals = shared.in_flight.insert(step.task_uuid, &step.lease, &shared.draining);
-            if claimed.send(Claimed { step, slot, signals }).await.is_err() {
-                return;
+        if steps_wait {
+            tokio::select! {
+                () = shared.slots.some_free() => {}
+                () = shared.wake.wait(backlog::CLAIM) => {}
             }
         }
-        if !more {
-            draining.run_until_cancelled(shared.wake.wait(shared.settings.poll_interval)).await;
+        let room = shared.slots.room(&served, steps_wait);
+        if room.together > 0 {
+            // Not cancelled half-way: a claim that was sent may have taken steps.
+            let found = claim(&shared, &room).await;
+            steps_wait = shared.backlog.learn(&room, &found);
+            let found: Vec<_> =
+                found.into_iter().map(|step| (shared.slots.take(&step.lease.namespace), step)).collect();
+            shared.slots.settle();
+            for (slot, step) in found {
+                if claimed.send(Claimed::new(&shared, step, slot)).await.is_err() {
+                    return;
+                }
+            }
+            if steps_wait {
+                continue;
+            }
         }
+        draining.run_until_cancelled(shared.wake.wait(shared.settings.poll_interval)).await;
     }
 }
 
 /// Claims, or says why it could not and claims nothing: the next poll tries again.
-async fn claim(shared: &Shared, room: Room, limit: usize) -> Vec<ClaimedStep> {
-    let (namespaces, places) = room.namespaces.into_iter().map(|(name, room)| (name, room as u32)).unzip();
+async fn claim(shared: &Shared, room: &Room) -> Vec<ClaimedStep> {
+    let (namespaces, places) = room.namespaces.iter().map(|(name, room)| (name.clone(), *room as u32)).unzip();
     let request = ClaimRequest {
         namespaces,
         places,
-        limit: limit as u32,
+        limit: room.together as u32,
         host: shared.settings.worker_id.clone(),
         lease: shared.settings.lease,
     };

@@ -2,7 +2,10 @@
 //!
 //! The first end in an empty channel does not wait for company; those that arrive while it is being committed leave
 //! together in the next commit. So an idle host answers at the speed of one commit, and a busy one pays for one commit
-//! a batch.
+//! a batch. Only ends of namespaces whose steps wait for slots anyway wait for each other.
+//!
+//! What may run next is claimed in the same commit, as far as there are slots: a chain of steps costs a commit for each
+//! and no claim. That would pass over whatever waits in the queues, so it is not done for a namespace with a backlog.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +14,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Shared;
+use super::backlog;
+use super::claim::Claimed;
 use super::growth::Deciding;
+use super::slots::Slot;
 use crate::events::Outbox;
-use crate::store::{Acceptance, Completion, CompletionReport, Lease, StoreError};
+use crate::store::{Acceptance, Completion, CompletionReport, GoOn, Lease, StoreError};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
 const BATCH: usize = 100;
@@ -47,11 +53,23 @@ impl Finished {
         tracing::warn!(reason, "putting the step back; no attempt is spent");
         Self::PutBack(step.clone())
     }
+
+    fn namespace(&self) -> &str {
+        match self {
+            Self::Attempt(ended) => &ended.completion.lease.namespace,
+            Self::PutBack(lease) | Self::Lost(lease) => &lease.namespace,
+        }
+    }
 }
 
-pub(super) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Finished>) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut finished: mpsc::Receiver<Finished>,
+    onwards: mpsc::WeakSender<Claimed>,
+) {
     let mut ends = Vec::with_capacity(BATCH);
     while finished.recv_many(&mut ends, BATCH).await > 0 {
+        wait_for_company(&shared, &mut finished, &mut ends).await;
         let (mut attempts, mut put_back) = (Vec::new(), Vec::new());
         for end in ends.drain(..) {
             match end {
@@ -62,7 +80,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Finish
         }
         if !attempts.is_empty() {
             let leases: Vec<_> = attempts.iter().map(|attempt| attempt.completion.lease.clone()).collect();
-            commit(&shared, attempts).await;
+            commit(&shared, attempts, &onwards).await;
             leases.iter().for_each(|lease| shared.in_flight.remove(lease));
         }
         if !put_back.is_empty() {
@@ -72,23 +90,85 @@ pub(super) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Finish
     }
 }
 
+/// Takes more ends as long as all of them belong to namespaces with a backlog, and others are still to come.
+async fn wait_for_company(shared: &Shared, finished: &mut mpsc::Receiver<Finished>, ends: &mut Vec<Finished>) {
+    let enough = shared.slots.all().min(BATCH);
+    let deadline = Instant::now() + backlog::COMMIT;
+    while ends.len() < enough.min(shared.in_flight.len())
+        && ends.iter().all(|end| shared.backlog.holds(end.namespace()))
+        && !shared.draining.is_cancelled()
+    {
+        match tokio::time::timeout_at(deadline, finished.recv_many(ends, BATCH - ends.len())).await {
+            Ok(more) if more > 0 => {}
+            _ => return,
+        }
+    }
+}
+
+/// Slots for what may run once others are complete, and where those go that get one.
+struct Onwards {
+    slots: Vec<Slot>,
+    claimed: mpsc::Sender<Claimed>,
+}
+
+impl Onwards {
+    /// Nothing goes on where other steps wait for slots, or while the host drains.
+    fn new(shared: &Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Option<Self> {
+        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled())?;
+        let of = |ended: &Ended| ended.completion.lease.namespace.clone();
+        let mut namespaces: Vec<String> = attempts.iter().map(of).filter(|name| !shared.backlog.holds(name)).collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let slots = namespaces.iter().flat_map(|name| shared.slots.take_ahead(name, BATCH)).collect();
+        Some(Self { slots, claimed })
+    }
+
+    fn go_on(&self, lease: Duration) -> GoOn {
+        let mut go_on = GoOn { lease, ..GoOn::default() };
+        for slots in self.slots.chunk_by(|a, b| a.namespace() == b.namespace()) {
+            go_on.namespaces.push(slots[0].namespace().to_owned());
+            go_on.places.push(slots.len() as u32);
+        }
+        go_on
+    }
+
+    /// Sends on what a commit has claimed.
+    async fn send(mut self, shared: &Shared, report: &mut CompletionReport) {
+        for step in report.claimed.drain(..) {
+            let place = self.slots.iter().position(|slot| slot.namespace() == step.lease.namespace);
+            let Some(place) = place else { continue };
+            let claimed = Claimed::new(shared, step, self.slots.swap_remove(place));
+            if self.claimed.send(claimed).await.is_err() {
+                tracing::error!("nothing runs steps any more: the step runs again when its lease has lapsed");
+            }
+        }
+    }
+}
+
 /// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused.
-async fn commit(shared: &Shared, mut attempts: Vec<Ended>) {
+async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakSender<Claimed>) {
     let mut pauses = pauses();
     loop {
+        let onwards = Onwards::new(shared, &attempts, claimed);
+        let go_on = onwards.as_ref().map(|onwards| onwards.go_on(shared.settings.lease)).unwrap_or_default();
         let (completions, following): (Vec<_>, Vec<_>) =
             attempts.into_iter().map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding))).unzip();
+        // Of a backlog that grows there is nothing to tell.
+        let news = completions.iter().any(|completion| !shared.backlog.holds(&completion.lease.namespace));
         let sent = Instant::now();
-        let committed = shared.store.complete_steps(&completions).await;
+        let committed = shared.store.complete_and_go_on(&completions, &go_on).await;
         let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding))| Ended {
             completion,
             outbox,
             deciding,
         });
         let error = match committed {
-            Ok(report) => {
-                announce(shared, &report, sent.elapsed());
+            Ok(mut report) => {
+                if let Some(onwards) = onwards {
+                    onwards.send(shared, &mut report).await;
+                }
                 attempts = Vec::new();
+                announce(shared, &report, news, sent.elapsed());
                 for (attempt, acceptance) in together.zip(&report.accepted) {
                     match acceptance {
                         Acceptance::Accepted => {
@@ -109,6 +189,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>) {
             }
             Err(error) => {
                 attempts = together.collect();
+                drop(onwards);
                 error
             }
         };
@@ -140,7 +221,7 @@ async fn plan_again(shared: &Shared, attempts: &mut [Ended]) -> Result<(), Store
 }
 
 /// Tells who waits for it what a commit brought.
-fn announce(shared: &Shared, report: &CompletionReport, took: Duration) {
+fn announce(shared: &Shared, report: &CompletionReport, news: bool, took: Duration) {
     if report.refused() > 0 {
         shared.in_flight.count_refused(report.refused());
         shared.metrics.refused(report.refused());
@@ -154,11 +235,11 @@ fn announce(shared: &Shared, report: &CompletionReport, took: Duration) {
         // An error only says that nobody listens.
         let _ = shared.changes.send(*change);
     }
-    if report.enqueued > 0 {
+    if report.enqueued > 0 && news {
         shared.wake.wake();
-        if report.enqueued as usize > shared.slots.free() {
-            shared.neighbours.tell();
-        }
+    }
+    if report.enqueued as usize > shared.slots.free() {
+        shared.neighbours.tell();
     }
     if let Some(retry_in) = report.next_retry {
         // The wait has begun in the database, before the commit reached the disk.

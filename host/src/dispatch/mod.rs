@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!   PostgreSQL ─► claim ──(claimed steps)──► execute ──(finished steps)──► complete ─► PostgreSQL
-//!                   ▲                                                         │
-//!                   └───────────────────── wake ──────────────────────────────┘
+//!                   ▲                           ▲                             │
+//!                   └──────── wake ─────────────┴── steps that go on at once ─┘
 //! ```
 //!
-//! Nothing flows backwards but the wake-up. Each stage holds back the one before it: a full completion channel stops
+//! Nothing flows backwards but the wake-up, and the steps that a commit made ready while there was room for them: they
+//! are claimed in that commit. Each stage holds back the one before it: a full completion channel stops
 //! executors, running executors hold the slots, and the claim asks for no more steps than there are free slots. So the
 //! host never owns work it can't run, and what it owns is bounded by `max_concurrent` however deep the queues are. No
 //! namespace gets all the slots while others are served, so nobody's attempts, however long, keep another's from starting.
@@ -15,6 +16,7 @@
 //! attempt is spent.
 
 mod attempt;
+mod backlog;
 mod claim;
 mod complete;
 mod components;
@@ -28,9 +30,11 @@ mod slots;
 mod templates;
 mod wake;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +51,7 @@ use crate::orchestration::retry::BackoffDefaults;
 use crate::sandbox::Sandbox;
 use crate::store::{Store, TaskChange};
 use crate::telemetry::metrics::Metrics;
+use backlog::Backlog;
 use due::DueTimer;
 use in_flight::InFlight;
 use neighbours::Neighbours;
@@ -102,6 +107,7 @@ struct Shared {
     due: DueTimer,
     neighbours: Neighbours,
     slots: Arc<Slots>,
+    backlog: Backlog,
     wake: Wake,
     metrics: Metrics,
     changes: broadcast::Sender<TaskChange>,
@@ -179,8 +185,11 @@ impl Dispatch {
                 neighbours.tell();
             }
         });
+        // Nobody has to leave room for others where there are none.
+        let max_share = if components.table().namespaces().count() > 1 { settings.max_share } else { 1.0 };
         let shared = Arc::new(Shared {
-            slots: Arc::new(Slots::new(settings.max_concurrent.max(1), settings.max_share, wake.clone())),
+            slots: Arc::new(Slots::new(settings.max_concurrent.max(1), max_share, wake.clone())),
+            backlog: Backlog::default(),
             templates: Templates::new(store.clone(), &settings, components.clone()),
             in_flight: InFlight::default(),
             due: DueTimer::default(),
@@ -198,14 +207,15 @@ impl Dispatch {
             wake,
             metrics,
         });
+        let onwards = claimed_tx.downgrade();
         let mut stages = JoinSet::new();
-        stages.spawn(claim::run(shared.clone(), claimed_tx));
-        stages.spawn(execute::run(shared.clone(), claimed_rx, finished_tx));
-        stages.spawn(complete::run(shared.clone(), finished_rx));
+        stages.spawn(sound(claim::run(shared.clone(), claimed_tx)));
+        stages.spawn(sound(execute::run(shared.clone(), claimed_rx, finished_tx)));
+        stages.spawn(sound(complete::run(shared.clone(), finished_rx, onwards)));
         let mut timers = JoinSet::new();
-        timers.spawn(leases::run(shared.clone()));
-        timers.spawn(due::run(shared.clone()));
-        timers.spawn(neighbours::run(shared.clone()));
+        timers.spawn(sound(leases::run(shared.clone())));
+        timers.spawn(sound(due::run(shared.clone())));
+        timers.spawn(sound(neighbours::run(shared.clone())));
         Self { shared, stages, timers }
     }
 
@@ -223,11 +233,7 @@ impl Dispatch {
         tokio::pin!(deadline);
         loop {
             tokio::select! {
-                ended = self.stages.join_next() => match ended {
-                    None => break,
-                    Some(Err(error)) => tracing::error!(%error, "a dispatch stage ended abnormally"),
-                    Some(Ok(())) => {}
-                },
+                ended = self.stages.join_next() => if ended.is_none() { break },
                 () = &mut deadline, if !self.shared.aborting.is_cancelled() => {
                     tracing::warn!(
                         running = self.shared.in_flight.len(),
@@ -241,6 +247,14 @@ impl Dispatch {
         self.shared.finished.cancel();
         while self.timers.join_next().await.is_some() {}
         Drained { put_back: self.shared.in_flight.put_back(), refused: self.shared.in_flight.refused() }
+    }
+
+    /// There is work in the queues: for this host, or else for the others.
+    pub fn work_is_there(&self) {
+        self.shared.wake.wake();
+        if self.shared.slots.free() == 0 {
+            self.shared.neighbours.tell();
+        }
     }
 
     /// Where the events of its steps go.
@@ -266,5 +280,14 @@ impl Dispatch {
     /// Makes a drain that is under way put running steps back now. Used for a second signal.
     pub fn aborter(&self) -> CancellationToken {
         self.shared.aborting.clone()
+    }
+}
+
+/// A host that lost a stage would look well and do nothing: it is better dead. Its steps run again when their leases have
+/// lapsed.
+async fn sound(stage: impl Future<Output = ()>) {
+    if AssertUnwindSafe(stage).catch_unwind().await.is_err() {
+        tracing::error!("a stage of the dispatch panicked: this process ends");
+        std::process::abort();
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::columns::column;
-use super::{Growth, Lease, Store, StoreError, TaskState};
+use super::{ClaimedStep, Growth, Lease, Store, StoreError, TaskState};
 
 /// How an attempt ended.
 #[derive(Debug, Clone)]
@@ -86,6 +87,18 @@ pub struct Usage {
     pub host_calls: u64,
 }
 
+/// What a host has room for of the steps that may run once others are complete. They are claimed in the commit that makes
+/// them ready, which saves the claim its round trip, its look into the queue and its commit.
+#[derive(Debug, Clone, Default)]
+pub struct GoOn {
+    /// The namespaces whose steps it goes on with.
+    pub namespaces: Vec<String>,
+    /// How many steps of each at most, in the same order.
+    pub places: Vec<u32>,
+    /// For how long the steps are its own unless renewed.
+    pub lease: Duration,
+}
+
 /// What a commit of completions brought.
 #[derive(Debug, Clone, Default)]
 pub struct CompletionReport {
@@ -97,6 +110,8 @@ pub struct CompletionReport {
     pub tasks: Vec<TaskChange>,
     /// When the first of the retries is due, from now; none if there was no retry.
     pub next_retry: Option<Duration>,
+    /// The successors that are claimed already.
+    pub claimed: Vec<ClaimedStep>,
 }
 
 /// What became of a completion.
@@ -131,6 +146,7 @@ impl CompletionReport {
         self.enqueued += other.enqueued;
         self.tasks.extend(other.tasks);
         self.next_retry = [self.next_retry, other.next_retry].into_iter().flatten().min();
+        self.claimed.extend(other.claimed);
     }
 }
 
@@ -170,7 +186,19 @@ impl Store {
     /// # Errors
     /// The database fails. Whether the commit happened is then unknown; sending the same completions again is safe.
     pub async fn complete_steps(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
-        match self.commit(completions).await {
+        self.complete_and_go_on(completions, &GoOn::default()).await
+    }
+
+    /// The same, and in the same transaction the host claims what it goes on with.
+    ///
+    /// # Errors
+    /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
+    pub async fn complete_and_go_on(
+        &self,
+        completions: &[Completion],
+        go_on: &GoOn,
+    ) -> Result<CompletionReport, StoreError> {
+        match self.commit(completions, go_on).await {
             Err(error) if error.is_about_data() => {
                 tracing::warn!(%error, completions = completions.len(), "a result cannot be stored");
             }
@@ -186,12 +214,13 @@ impl Store {
     /// Commits a completion that may hold what cannot be stored. Its events are given up first: what a step announces
     /// never changes how it ends.
     async fn commit_alone(&self, completion: &Completion) -> Result<CompletionReport, StoreError> {
-        let error = match self.commit(std::slice::from_ref(completion)).await {
+        let nothing = GoOn::default();
+        let error = match self.commit(std::slice::from_ref(completion), &nothing).await {
             Err(error) if error.is_about_data() => error,
             outcome => return outcome,
         };
         if completion.events.is_some() {
-            match self.commit(&[Completion { events: None, ..completion.clone() }]).await {
+            match self.commit(&[Completion { events: None, ..completion.clone() }], &nothing).await {
                 Err(without) if without.is_about_data() => {}
                 outcome => {
                     tracing::error!(%error, step_uuid = %completion.lease.step_uuid, "the step's events cannot be stored");
@@ -199,15 +228,22 @@ impl Store {
                 }
             }
         }
-        self.commit(&[completion.unstorable(&error)]).await
+        self.commit(&[completion.unstorable(&error)], &nothing).await
     }
 
-    async fn commit(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
+    async fn commit(&self, completions: &[Completion], go_on: &GoOn) -> Result<CompletionReport, StoreError> {
         let growths: Vec<Option<String>> =
             completions.iter().map(|done| done.growth.as_ref().map(Growth::to_json)).collect();
-        let row: Committed = sqlx::query_as(
-            "select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                $17, $18, $19, $20, $21, $22, $23)",
+        // One row, or one for each step that was claimed.
+        let rows = sqlx::query(
+            "select done.accepted, done.outgrown, done.enqueued, done.changed_tasks, done.changed_states,
+                done.next_retry_ms, step.*
+            from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20, $21, $22, $23, $24, $25, $26) done
+            left join lateral tasker.claimed_steps(
+                done.taken_namespaces, done.taken_messages, done.taken_steps,
+                array(select clock_timestamp() from unnest(done.taken_steps))
+            ) step on true",
         )
         .bind(column(completions, |done| done.lease.step_uuid))
         .bind(column(completions, |done| done.lease.claim))
@@ -232,9 +268,19 @@ impl Store {
         .bind(column(completions, |done| done.attempt.started_at))
         .bind(column(completions, |done| done.attempt.finished_at))
         .bind(column(completions, |done| done.attempt.log.as_ref().map(|log| log.get())))
-        .fetch_one(&self.pool)
+        .bind(go_on.lease.as_secs_f64())
+        .bind(&go_on.namespaces)
+        .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
+        .fetch_all(&self.pool)
         .await?;
-        row.report(completions.len())
+        let done = Committed::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+        let mut report = done.report(completions.len())?;
+        for row in &rows {
+            if row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
+                report.claimed.push(ClaimedStep::from_row(row)?);
+            }
+        }
+        Ok(report)
     }
 }
 
@@ -267,6 +313,7 @@ impl Committed {
             enqueued: self.enqueued.unsigned_abs(),
             tasks,
             next_retry: self.next_retry_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+            claimed: Vec::new(),
         })
     }
 }

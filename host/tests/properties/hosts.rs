@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tasker_wasm_host::orchestration::grow::{GrowthLimits, directive, plan_growth};
 use tasker_wasm_host::orchestration::retry::{BackoffDefaults, next_attempt};
 use tasker_wasm_host::store::{
-    Acceptance, Checkpoint, ClaimRequest, ClaimedStep, Completion, Growth, Lease, Store, Verdict,
+    Acceptance, Checkpoint, ClaimRequest, ClaimedStep, Completion, GoOn, Growth, Lease, Store, Verdict,
 };
 use tasker_wasm_host::template::{StepDefinition, Template};
 use uuid::Uuid;
@@ -218,8 +218,17 @@ impl Host {
     async fn commit(&mut self, cluster: &Cluster<'_>, rng: &mut Rng, mut ended: Vec<Ended>) -> Result<(), Complaint> {
         while !ended.is_empty() {
             let completions: Vec<Completion> = ended.iter().map(|one| one.completion.clone()).collect();
-            let report = cluster.store.complete_steps(&completions).await.map_err(told("complete_steps"))?;
+            let go_on = self.room(cluster, rng);
+            let report =
+                cluster.store.complete_and_go_on(&completions, &go_on).await.map_err(told("complete_and_go_on"))?;
             cluster.changes.fetch_add(1, Ordering::Relaxed);
+            if go_on.places.iter().sum::<u32>() < report.claimed.len() as u32 {
+                return Err(format!("{} steps go on where there is room for {:?}", report.claimed.len(), go_on.places));
+            }
+            for step in report.claimed {
+                cluster.check_claim(&step)?;
+                self.held.push(Arc::new(step));
+            }
             let mut again = Vec::new();
             for (mut one, acceptance) in ended.into_iter().zip(report.accepted) {
                 match (acceptance, one.due) {
@@ -246,6 +255,19 @@ impl Host {
             ended = again;
         }
         Ok(())
+    }
+
+    /// Some of the places it has, for some of the namespaces.
+    fn room(&self, cluster: &Cluster<'_>, rng: &mut Rng) -> GoOn {
+        let mut left = (SLOTS.saturating_sub(self.held.len())) as u32;
+        let mut go_on = GoOn { lease: LEASE, ..GoOn::default() };
+        for namespace in &cluster.namespaces {
+            let places = rng.u32(..=left);
+            left -= places;
+            go_on.namespaces.push(namespace.clone());
+            go_on.places.push(places);
+        }
+        go_on
     }
 
     async fn renew(&mut self, cluster: &Cluster<'_>) -> Result<(), Complaint> {

@@ -28,7 +28,7 @@ const TASKS: &[(&str, &str)] = &[
 ];
 
 const STEPS: &[(&str, &str)] = &[
-    ("pending", "enqueued waiting_for_retry complete error cancelled resolved_manually"),
+    ("pending", "enqueued in_progress waiting_for_retry complete error cancelled resolved_manually"),
     ("enqueued", "in_progress waiting_for_retry complete error cancelled resolved_manually"),
     (
         "in_progress",

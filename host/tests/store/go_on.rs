@@ -1,0 +1,79 @@
+use sqlx::Executor;
+use tasker_wasm_host::store::{ClaimedStep, CompletionReport, GoOn, StepState};
+
+use super::support::{Bench, LEASE, NAMESPACE, succeeded};
+
+/// Completes a step with room for so many others.
+async fn complete(bench: &Bench, step: &ClaimedStep, places: u32) -> CompletionReport {
+    let go_on = GoOn { namespaces: vec![NAMESPACE.into(), "elsewhere".into()], places: vec![places, 9], lease: LEASE };
+    bench.store.complete_and_go_on(&[succeeded(step)], &go_on).await.unwrap()
+}
+
+fn names(steps: &[ClaimedStep]) -> Vec<&str> {
+    steps.iter().map(|step| step.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_host_goes_on_with_what_it_has_room_for_and_the_rest_is_queued() {
+    let bench = Bench::new().await;
+    let task = bench.task(&[("a", &[]), ("b", &[0]), ("c", &[0]), ("d", &[0]), ("e", &[1, 2, 3])]).await;
+
+    let report = complete(&bench, &bench.claim_one().await, 2).await;
+    assert_eq!((names(&report.claimed), report.enqueued), (vec!["b", "c"], 1));
+    let step = &report.claimed[0];
+    assert_eq!((step.attempts, step.lease.claim, step.lapses), (1, 1, 0));
+    assert!(step.dependency_results.get().contains(r#""a""#), "{}", step.dependency_results);
+    assert_eq!(bench.state(&task, 1).await, StepState::InProgress);
+    // Its history is that of any other step.
+    assert_eq!(bench.transitions(task.steps[1].step_uuid).await, ["pending>enqueued", "enqueued>in_progress"]);
+
+    // Nobody else finds them, and the third is for anybody.
+    let queued = bench.claim(10).await;
+    assert_eq!(names(&queued), ["d"]);
+    bench.complete(&[queued[0].clone(), report.claimed[0].clone()]).await;
+    let report = complete(&bench, &report.claimed[1], 2).await;
+    assert_eq!(names(&report.claimed), ["e"]);
+    assert_eq!(complete(&bench, &report.claimed[0], 2).await.tasks.len(), 1);
+    assert_eq!(bench.messages().await, 0);
+}
+
+#[tokio::test]
+async fn a_step_whose_host_is_lost_before_it_went_on_comes_back() {
+    let bench = Bench::new().await;
+    bench.task(&[("a", &[]), ("b", &[0])]).await;
+    let lost = complete(&bench, &bench.claim_one().await, 1).await.claimed.remove(0);
+
+    bench.lapse_leases().await;
+    let again = bench.claim_one().await;
+    assert_eq!((again.name.as_str(), again.attempts, again.lapses), ("b", 1, 1));
+    assert_eq!(complete(&bench, &lost, 1).await.refused(), 1);
+    assert_eq!(complete(&bench, &again, 1).await.tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_goes_on_in_a_namespace_that_is_paused_or_bounded_or_not_theirs() {
+    for change in ["paused_at = now()", "max_concurrent = 5"] {
+        let bench = Bench::new().await;
+        bench.task(&[("a", &[]), ("b", &[0])]).await;
+        let step = bench.claim_one().await;
+        let bound = sqlx::AssertSqlSafe(format!("update tasker.namespaces set {change}"));
+        bench.pool.execute(bound).await.unwrap();
+        let report = complete(&bench, &step, 3).await;
+        assert_eq!((report.claimed.len(), report.enqueued), (0, 1), "{change}");
+    }
+    let bench = Bench::new().await;
+    bench.task(&[("a", &[]), ("b", &[0])]).await;
+    let report = complete(&bench, &bench.claim_one().await, 0).await;
+    assert_eq!((report.claimed.len(), report.enqueued), (0, 1));
+}
+
+#[tokio::test]
+async fn a_completion_that_is_refused_goes_on_with_nothing() {
+    let bench = Bench::new().await;
+    bench.task(&[("a", &[]), ("b", &[0])]).await;
+    let stale = bench.claim_one().await;
+    bench.lapse_leases().await;
+    bench.claim_one().await;
+    let report = complete(&bench, &stale, 3).await;
+    assert_eq!((report.refused(), report.claimed.len()), (1, 0));
+}

@@ -12,8 +12,10 @@ pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components
 pub use processes::{Front, Process, ProcessError, READY};
 pub use services::{ServedHandler, Services, Status};
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -211,6 +213,11 @@ impl Host {
         Ok(report)
     }
 
+    /// Somebody has put work into the queues.
+    pub fn work_is_there(&self) {
+        self.dispatch.work_is_there();
+    }
+
     /// What an API needs of this host, over connections of its own: a burst of requests must not keep the claims and
     /// completions of steps waiting.
     ///
@@ -401,8 +408,15 @@ pub fn sandbox_settings(config: &Config) -> SandboxSettings {
         max_concurrent: (config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
             .saturating_add(EVENT_SUBSCRIBERS + 1),
         max_memory_bytes: components::greatest_memory(&config.worker.limit_policy()),
+        max_computing: computing(config.worker.processes),
         http: http_settings(config),
     }
+}
+
+/// The share that a process has of the cores but one.
+fn computing(processes: Option<NonZeroUsize>) -> usize {
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    (cores - 1) / processes.map_or(1, NonZeroUsize::get)
 }
 
 fn http_settings(config: &Config) -> HttpSettings {

@@ -344,9 +344,8 @@ pub(super) async fn seen(app: &App, caller: &Caller, task: Uuid) -> Result<(), A
 
 /// A task that the caller sees.
 async fn found(app: &App, caller: &Caller, task: Uuid) -> Result<TaskResponse, ApiError> {
-    let view = app.store.task(task).await?.ok_or_else(|| unknown(task))?;
-    let steps = app.store.step_readiness(task).await?;
-    Ok(TaskResponse::new(view, steps, caller))
+    let (view, steps) = tokio::try_join!(app.store.task(task), app.store.step_readiness(task))?;
+    Ok(TaskResponse::new(view.ok_or_else(|| unknown(task))?, steps, caller))
 }
 
 pub(super) fn unknown(task: Uuid) -> ApiError {

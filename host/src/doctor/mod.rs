@@ -208,8 +208,13 @@ mod tests {
     async fn the_sandbox_holds_against_every_attack() {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
-        let settings =
-            SandboxSettings { cache_dir, max_concurrent: 4, max_memory_bytes: 64 << 20, http: HttpSettings::default() };
+        let settings = SandboxSettings {
+            cache_dir,
+            max_concurrent: 4,
+            max_memory_bytes: 64 << 20,
+            max_computing: 1,
+            http: HttpSettings::default(),
+        };
         let findings = attack(&Sandbox::new(&settings).unwrap(), directory.path()).await.unwrap();
 
         let breaches: Vec<_> = findings.iter().filter(|finding| !finding.held).collect();

@@ -8,6 +8,7 @@
 //! | to a worker | it does |
 //! |---|---|
 //! | `status` | answers with a [`Status`] in JSON |
+//! | `wake` | looks into the queues: there is work |
 //! | `drain` | claims no more, and ends when what runs has ended |
 //! | `abort` | puts back what still runs |
 //! | the end of input | drains: the first process is gone |
@@ -16,11 +17,12 @@
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -80,6 +82,8 @@ pub struct Front {
 #[derive(Clone)]
 pub(super) struct Workers {
     asks: Arc<[mpsc::Sender<oneshot::Sender<Status>>]>,
+    wakes: Arc<[Arc<Notify>]>,
+    next: Arc<AtomicUsize>,
     draining: CancellationToken,
     aborting: CancellationToken,
 }
@@ -101,23 +105,26 @@ impl Front {
         drop(loaded);
         let (draining, aborting) = (CancellationToken::new(), CancellationToken::new());
         let mut keepers = JoinSet::new();
-        let (mut asks, mut states) = (Vec::new(), Vec::new());
+        let (mut asks, mut wakes, mut states) = (Vec::new(), Vec::new(), Vec::new());
         for number in 1..=count {
             let (asked, answers) = mpsc::channel(16);
             let (state, seen) = watch::channel(State::Starting);
+            let wake = Arc::new(Notify::new());
             asks.push(asked);
+            wakes.push(Arc::clone(&wake));
             states.push(seen);
             let keeper = Keeper {
                 number,
                 process: Arc::clone(&process),
                 asks: answers,
+                wake,
                 state,
                 draining: draining.clone(),
                 aborting: aborting.clone(),
             };
             keepers.spawn(keeper.keep());
         }
-        let workers = Workers { asks: asks.into(), draining, aborting };
+        let workers = Workers { asks: asks.into(), wakes: wakes.into(), next: Arc::default(), draining, aborting };
         let upkeep = Upkeep::start(database.store.clone(), upkeep_settings(config));
         let config = Arc::new(config.clone());
         let front = Self { database, config, handlers, metrics: Metrics::default(), upkeep, workers, keepers };
@@ -169,6 +176,14 @@ impl Workers {
         self.draining.clone()
     }
 
+    /// There is work: the workers are told in turns. One that has no room tells all hosts.
+    pub(super) fn wake_one(&self) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(wake) = self.wakes.get(turn % self.wakes.len().max(1)) {
+            wake.notify_one();
+        }
+    }
+
     /// How each worker is, by its number; one that is just being started again is left out.
     pub(super) async fn statuses(&self) -> Vec<(usize, Status)> {
         let asked = self.asks.iter().map(async |asks| {
@@ -195,6 +210,7 @@ struct Keeper {
     number: usize,
     process: Process,
     asks: mpsc::Receiver<oneshot::Sender<Status>>,
+    wake: Arc<Notify>,
     state: watch::Sender<State>,
     draining: CancellationToken,
     aborting: CancellationToken,
@@ -276,6 +292,9 @@ impl Keeper {
                     waiting.push(asked);
                     // A worker that is gone is noticed by its end.
                     let _ = input.write_all(b"status\n").await;
+                }
+                () = self.wake.notified() => {
+                    let _ = input.write_all(b"wake\n").await;
                 }
                 () = draining.cancelled(), if !told_to_drain => {
                     told_to_drain = true;

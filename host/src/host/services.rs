@@ -207,11 +207,14 @@ impl Services {
 
     /// Says that there is work in the queues: to this host, or else to the others.
     pub async fn work_is_there(&self) {
-        if let Some(Running { source: Source::Here { wake, .. }, .. }) = &self.running {
-            return wake.wake();
-        }
-        if let Err(error) = self.store.notify_work().await {
-            tracing::debug!(%error, "the hosts could not be told of new work: they look by themselves before long");
+        match self.running.as_ref().map(|running| &running.source) {
+            Some(Source::Here { wake, .. }) => wake.wake(),
+            Some(Source::Workers(workers)) => workers.wake_one(),
+            None => {
+                if let Err(error) = self.store.notify_work().await {
+                    tracing::debug!(%error, "the hosts could not be told of new work: they look by themselves before long");
+                }
+            }
         }
     }
 

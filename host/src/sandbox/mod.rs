@@ -85,6 +85,9 @@ pub struct SandboxSettings {
     /// Ceiling over [`Limits::memory_bytes`] of every attempt, and the greatest size of one linear memory; in bytes, at most
     /// 4 GiB. 256 MiB is sensible.
     pub max_memory_bytes: usize,
+    /// Attempts that compute at once; others wait for their turn. One less than there are cores leaves one to the host and a
+    /// database beside it.
+    pub max_computing: usize,
     /// How outbound HTTP is set up.
     pub http: HttpSettings,
 }
@@ -140,7 +143,7 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)
             .map_err(|error| SandboxError::Engine { slots: settings.max_concurrent, detail: format!("{error:#}") })?;
-        let processors = Processors::start().map_err(SandboxError::Threads)?;
+        let processors = Processors::start(settings.max_computing).map_err(SandboxError::Threads)?;
         Ok(Self(Arc::new(Shared { engine, linker, cache, outbound, facts, processors })))
     }
 

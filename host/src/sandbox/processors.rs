@@ -1,7 +1,7 @@
 //! The threads that guests compute on, apart from those of the host, so that a claim, a commit or a timer never waits for
 //! a guest.
 //!
-//! There is one less than there are cores, so that a core is left for the host, for a database beside it, and for waking
+//! There is one less than there are cores, in all the processes of a host together, so that a core is left for the host, for a database beside it, and for waking
 //! up at once whoever has something to do. With a thread on every core a step waits for the operating system's scheduler
 //! at each of the wake-ups between its creation and its commit, whatever the priorities: on two cores, beside a neighbour
 //! that computes all the time, its p50 was twice and its p99 four times what they are alone. With one core left the p50 is
@@ -68,9 +68,9 @@ struct Owner {
 }
 
 impl Processors {
-    /// Starts the threads.
-    pub(super) fn start() -> std::io::Result<Self> {
-        let places = thread::available_parallelism().map_or(1, |cores| cores.get() - 1).max(1);
+    /// Starts the threads, so that at least one guest and at most `places` of them compute at once.
+    pub(super) fn start(places: usize) -> std::io::Result<Self> {
+        let places = places.max(1);
         let processors = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), places }));
         // Every slice may overrun.
         for place in 0..2 * places {
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_computes_where_it_is_made_while_nobody_else_does_and_on_the_threads_beside_others() {
-        let processors = Arc::new(Processors::start().unwrap());
+        let processors = Arc::new(Processors::start(1).unwrap());
         let here = thread::current().name().unwrap().to_owned();
         assert_eq!(thread_name(&processors, "quiet").await, here);
 
@@ -259,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slice_that_overruns_leaves_its_place_to_another_tenant_and_not_to_its_own() {
-        let processors = Arc::new(Processors::start().unwrap());
+        let processors = Arc::new(Processors::start(1).unwrap());
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (started, running) = oneshot::channel();
         let long = tokio::spawn({
@@ -293,7 +293,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_goes_on_where_the_call_was_made_and_ends_no_thread() {
-        let processors = Processors::start().unwrap();
+        let processors = Processors::start(1).unwrap();
         let tenant = Arc::from("a");
         for _ in 0..2 {
             let panicking = async {
@@ -313,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_waits_for_any_more_is_dropped() {
-        let processors = Processors::start().unwrap();
+        let processors = Processors::start(1).unwrap();
         let (held, dropped) = oneshot::channel::<()>();
         let waiting = async move {
             let _held = held;

@@ -53,8 +53,13 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
-        let settings =
-            SandboxSettings { cache_dir, max_concurrent: 2, max_memory_bytes: 64 << 20, http: HttpSettings::default() };
+        let settings = SandboxSettings {
+            cache_dir,
+            max_concurrent: 2,
+            max_memory_bytes: 64 << 20,
+            max_computing: 1,
+            http: HttpSettings::default(),
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { directory, sandbox: Sandbox::new(&settings).unwrap(), runtime }
     }

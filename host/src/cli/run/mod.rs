@@ -55,7 +55,7 @@ impl RunArgs {
         if let Some(place) = self.worker_process {
             return worker::run(config, place).await;
         }
-        let processes = self.processes.or(config.worker.processes).or_else(|| available_parallelism().ok());
+        config.worker.processes = self.processes.or(config.worker.processes).or_else(|| available_parallelism().ok());
         // Before anything is started: a signal that comes early must not leave a private server behind.
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::cannot_start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::cannot_start)?;
@@ -67,7 +67,7 @@ impl RunArgs {
         let listening = config.orchestration.web.enabled.then(|| api::Listening::open(&config.orchestration.web));
         let listening = listening.transpose().map_err(Failure::cannot_start)?;
         let host = tokio::select! {
-            started = Running::start(&config, processes.map_or(1, NonZeroUsize::get)) => started?,
+            started = Running::start(&config) => started?,
             name = next() => {
                 tracing::info!(signal = name, "stopped before the host was ready");
                 return Ok(Exit::Done);
@@ -102,7 +102,8 @@ impl RunArgs {
 }
 
 impl Running {
-    async fn start(config: &Config, processes: usize) -> Result<Self, Failure> {
+    async fn start(config: &Config) -> Result<Self, Failure> {
+        let processes = config.worker.processes.map_or(1, NonZeroUsize::get);
         if processes == 1 {
             return Ok(Self::Whole(Box::new(Host::start(config).await.map_err(Failure::cannot_start)?)));
         }

@@ -61,6 +61,7 @@ pub(super) async fn run(mut config: Config, place: Place) -> Result<Exit, Failur
     while let Some(line) = told.recv().await {
         match line.as_str() {
             "status" => say(&serde_json::to_string(&host.status()?)?)?,
+            "wake" => host.work_is_there(),
             "drain" => break,
             _ => tracing::warn!(worker = place.number, line, "the first process said something unknown"),
         }
@@ -95,6 +96,7 @@ fn listen() -> std::io::Result<mpsc::UnboundedReceiver<String>> {
 /// What a host is given is divided among its workers.
 fn share(config: &mut Config, count: NonZeroUsize) {
     let count = u32::try_from(count.get()).unwrap_or(u32::MAX);
+    config.worker.processes = NonZeroUsize::new(count as usize);
     let dispatch = &mut config.worker.mpsc_channels.handler_dispatch;
     dispatch.max_concurrent_handlers = dispatch.max_concurrent_handlers.div_ceil(count);
     let pool = &mut config.common.database.pool;

@@ -59,7 +59,8 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let cache_dir = directory.path().join("cache");
         let http = HttpSettings::default();
-        let settings = SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20, http };
+        let settings =
+            SandboxSettings { cache_dir, max_concurrent, max_memory_bytes: 64 << 20, max_computing: 1, http };
         Self { sandbox: Sandbox::new(&settings).unwrap(), directory }
     }
 
@@ -440,7 +441,8 @@ fn a_sandbox_that_does_not_fit_says_what_to_lower() {
     let directory = tempfile::tempdir().unwrap();
     let cache_dir: PathBuf = directory.path().join("cache");
     let http = HttpSettings::default();
-    let settings = SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20, http };
+    let settings =
+        SandboxSettings { cache_dir, max_concurrent: 100_000, max_memory_bytes: 256 << 20, max_computing: 1, http };
 
     let error = Sandbox::new(&settings).unwrap_err().to_string();
 

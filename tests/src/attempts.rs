@@ -73,6 +73,7 @@ async fn sandbox() -> &'static Sandbox {
                 cache_dir: workspace().join("target/tmp/compile-cache"),
                 max_concurrent: 32,
                 max_memory_bytes: 256 << 20,
+                max_computing: 1,
                 http: HttpSettings::default(),
             };
             Sandbox::new(&settings).expect("a sandbox")

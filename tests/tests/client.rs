@@ -47,6 +47,7 @@ async fn guest() -> &'static Guest {
                 cache_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-cache"),
                 max_concurrent: 128,
                 max_memory_bytes: 256 << 20,
+                max_computing: 1,
                 http: HttpSettings::default(),
             };
             let sandbox = Sandbox::new(&settings).unwrap();

@@ -1,0 +1,120 @@
+//! What fixed work costs the database, against what it cost when that was last changed: how much it writes is the same in
+//! every run, however busy the machine is. What a step costs in the sandbox is held the same way, in units of fuel.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::value::RawValue;
+use sqlx::Executor;
+use tasker_wasm_host::host::register_template;
+use tasker_wasm_host::store::{AttemptRecord, ClaimRequest, ClaimedStep, Completion, GoOn, Usage, Verdict};
+use tasker_wasm_host::template;
+use tasker_wasm_tests::{OwnServer, create_tasks, package};
+
+const NAMESPACE: &str = "linear_workflow";
+const TEMPLATE: &str = "mathematical_sequence";
+const LEASE: Duration = Duration::from_secs(600);
+/// Of the template.
+const STEPS: u64 = 4;
+
+/// Bytes that a task of four steps writes to the server's log when it is created, with a hundred others.
+const CREATE: u64 = 3_777;
+/// Bytes for a step that is claimed and completed, with a hundred others.
+const STEP: u64 = 2_782;
+/// Bytes for a step of a task that runs alone: one is claimed, and the host goes on with the others.
+const STEP_ALONE: u64 = 2_199;
+
+async fn written(server: &OwnServer) -> u64 {
+    let position = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
+    sqlx::query_scalar::<_, i64>(position).fetch_one(&server.pool).await.expect("the server answers").unsigned_abs()
+}
+
+async fn claim(server: &OwnServer, limit: u32) -> Vec<ClaimedStep> {
+    let request = ClaimRequest {
+        namespaces: vec![NAMESPACE.into()],
+        places: Vec::new(),
+        limit,
+        host: "test".into(),
+        lease: LEASE,
+    };
+    server.store.claim_steps(&request).await.expect("steps can be claimed")
+}
+
+async fn complete(server: &OwnServer, steps: &[ClaimedStep], go_on: &GoOn) -> Vec<ClaimedStep> {
+    let completions: Vec<_> = steps.iter().map(completion).collect();
+    let report = server.store.complete_and_go_on(&completions, go_on).await.expect("steps can be completed");
+    assert_eq!(report.refused(), 0);
+    report.claimed
+}
+
+fn completion(step: &ClaimedStep) -> Completion {
+    let json = |text: &str| RawValue::from_string(text.to_owned()).expect("it is JSON");
+    Completion {
+        lease: step.lease.clone(),
+        verdict: Verdict::Complete { result: json(r#"{"result": 36}"#) },
+        metadata: json("{}"),
+        attempt: AttemptRecord {
+            outcome: "completed".into(),
+            error_type: None,
+            host: "test".into(),
+            started_at: Utc::now(),
+            finished_at: Utc::now(),
+            usage: Usage::default(),
+            log: None,
+        },
+        growth: None,
+        events: None,
+    }
+}
+
+/// A greater change than a tenth is one to know the reason of; then the recorded number is the new one.
+fn check(what: &str, bytes: u64, recorded: u64) {
+    let ratio = bytes as f64 / recorded as f64;
+    assert!((0.9..1.1).contains(&ratio), "{what} writes {bytes} bytes instead of {recorded}");
+}
+
+#[tokio::test]
+async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
+    let server = OwnServer::start().await;
+    // Without these, when a page was written last decides how much of it is written again.
+    for setting in ["full_page_writes = off", "autovacuum = off"] {
+        server.pool.execute(sqlx::AssertSqlSafe(format!("alter system set {setting}"))).await.expect("a setting");
+    }
+    server.pool.execute("select pg_reload_conf()").await.expect("the settings are read");
+    let loaded = template::load(&package("linear").join("template.yaml")).expect("the example's template");
+    register_template(&server.store, &loaded).await.expect("the template can be registered");
+    let nothing = GoOn::default();
+    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![1], lease: LEASE };
+
+    // The first rows make the first pages.
+    create_tasks(&server.store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 100).await;
+    let before = written(&server).await;
+    create_tasks(&server.store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 100).await;
+    let created = written(&server).await;
+    let mut steps = 0;
+    loop {
+        let claimed = claim(&server, 100).await;
+        if claimed.is_empty() {
+            break;
+        }
+        complete(&server, &claimed, &nothing).await;
+        steps += claimed.len() as u64;
+    }
+    assert_eq!(steps, 200 * STEPS);
+    let completed = written(&server).await;
+
+    create_tasks(&server.store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 20).await;
+    let alone = written(&server).await;
+    for _ in 0..20 {
+        let mut step = claim(&server, 1).await;
+        while !step.is_empty() {
+            step = complete(&server, &step, &go_on).await;
+        }
+    }
+    let gone_on = written(&server).await;
+    server.stop().await;
+
+    check("a task", (created - before) / 100, CREATE);
+    check("a step among others", (completed - created) / steps, STEP);
+    check("a step that runs alone", (gone_on - alone) / (20 * STEPS), STEP_ALONE);
+}

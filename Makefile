@@ -9,6 +9,7 @@ PYTHON ?= python3
 HOST := target/debug/tasker-wasm-host
 # npm writes it last, so an installation that was interrupted is made again.
 INSTALLED := node_modules/.package-lock.json
+PEERS := tests/peers/node_modules/.package-lock.json
 say = @printf '\n\033[1m▸ %s\033[0m\n' $(1)
 
 .PHONY: help
@@ -29,9 +30,9 @@ test: host guests rust-handlers schemathesis lint ## Install, build and run ever
 	$(call say,"every check passed")
 
 .PHONY: bench
-bench: host guests ## Measure the sandbox, the way of a step, a full database, late retries and neighbours, as ratios in one run
-	$(call say,"measuring (about three minutes)")
-	@$(CARGO) run --quiet -p tasker-wasm-tests --bin bench
+bench: host guests $(PEERS) ## Measure everything, each figure beside its limit; `make bench PARTS="sandbox latency"` only these
+	$(call say,"measuring")
+	@$(CARGO) run --quiet -p tasker-wasm-tests --bin bench $(PARTS)
 
 .PHONY: lint
 lint: tools $(INSTALLED) ## Formatting, clippy, rustdoc, tsc and Biome
@@ -78,6 +79,11 @@ $(INSTALLED): package.json package-lock.json $(wildcard guest-ts/package.json co
 	@$(NPM) ci
 	@touch $@
 
+$(PEERS): tests/peers/package.json tests/peers/package-lock.json | tools
+	$(call say,"installing the job queues that the benchmark is held against")
+	@$(NPM) ci --prefix tests/peers
+	@touch $@
+
 SCHEMATHESIS := target/schemathesis
 
 .PHONY: schemathesis
@@ -111,4 +117,4 @@ fmt: $(INSTALLED) ## Format everything
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf target node_modules guest-ts/dist componentize/dist handlers/*/dist tests/guests/*/dist tests/hostile/dist tests/hostile/*/dist
+	rm -rf target node_modules tests/peers/node_modules guest-ts/dist componentize/dist handlers/*/dist tests/guests/*/dist tests/hostile/dist tests/hostile/*/dist

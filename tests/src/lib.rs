@@ -11,6 +11,7 @@ mod plain_server;
 mod process;
 mod server;
 mod steps;
+mod stream;
 mod tasks;
 
 pub use api_client::{Answer, ApiClient, EventStream, StreamEvent};
@@ -21,6 +22,7 @@ pub use plain_server::PlainServer;
 pub use process::{HostProcess, Settings, run_cli, run_cli_with};
 pub use server::OwnServer;
 pub use steps::{error, result, step};
+pub use stream::stream;
 pub use tasks::{create_tasks, wait_for};
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::value::RawValue;
@@ -11,13 +11,11 @@ use tasker_wasm_host::config::limits::Limit;
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::{Host, register_template};
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
-use tasker_wasm_host::store::{NewTask, Operator, TaskChange, TemplateRow};
+use tasker_wasm_host::store::{NewTask, Operator, TemplateRow};
 use tasker_wasm_host::template::{self, LoadedTemplate};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{TestDatabase, package, workspace};
+use super::{TestDatabase, package, stream, workspace};
 
 /// Time between two steps of the well-behaved tenant.
 const PACE: Duration = Duration::from_millis(10);
@@ -88,30 +86,7 @@ impl Street {
     ///
     /// The database refuses.
     pub async fn trickle(&self, steps: usize) -> anyhow::Result<Vec<Duration>> {
-        let mut changes = self.host.dispatch().task_changes();
-        let mut started = BTreeMap::new();
-        let mut took = Vec::with_capacity(steps);
-        let mut tick = tokio::time::interval(PACE);
-        let mut creating: JoinSet<anyhow::Result<()>> = JoinSet::new();
-        let mut left = steps;
-        while left > 0 || !started.is_empty() {
-            tokio::select! {
-                change = next(&mut changes) => {
-                    if let Some(start) = started.remove(&change?.task_uuid) {
-                        took.push(Instant::now() - start);
-                    }
-                }
-                _ = tick.tick(), if left > 0 => {
-                    left -= 1;
-                    let task = task(&self.quiet, r#"{"even_number": 6}"#)?;
-                    started.insert(task.task_uuid, Instant::now());
-                    let host = Arc::clone(&self.host);
-                    creating.spawn(async move { host.create_tasks(&[task]).await.map(drop).map_err(Into::into) });
-                }
-                Some(created) = creating.join_next() => created??,
-            }
-        }
-        Ok(took)
+        stream(&self.host, PACE, steps, || task(&self.quiet, r#"{"even_number": 6}"#)).await
     }
 
     /// Does `work` while `hostile` templates keep every slot busy that they can get, and waits until none of their steps
@@ -175,15 +150,6 @@ impl Street {
             host.drain().await;
         }
         self.database.drop().await;
-    }
-}
-
-/// The next change of a task.
-async fn next(changes: &mut Receiver<TaskChange>) -> anyhow::Result<TaskChange> {
-    match changes.recv().await {
-        Ok(change) => Ok(change),
-        Err(RecvError::Lagged(missed)) => anyhow::bail!("{missed} changes were missed: nothing can be said of them"),
-        Err(RecvError::Closed) => anyhow::bail!("the host is gone"),
     }
 }
 

@@ -149,6 +149,15 @@ impl HostProcess {
         workers.into_values().collect()
     }
 
+    /// Its process; its workers are below it.
+    ///
+    /// # Panics
+    ///
+    /// If the host is gone.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the host runs")
+    }
+
     /// A client of its API.
     ///
     /// # Panics
@@ -166,7 +175,7 @@ impl HostProcess {
     ///
     /// If the host is gone.
     pub fn resident_bytes(&self) -> u64 {
-        let pid = self.child.id().expect("the host runs");
+        let pid = self.id();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the host runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
@@ -178,8 +187,7 @@ impl HostProcess {
     ///
     /// If the host is gone.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.id().expect("the host runs");
-        kill(Pid::from_raw(pid as i32), signal).expect("the host can be signalled");
+        kill(Pid::from_raw(self.id() as i32), signal).expect("the host can be signalled");
     }
 
     /// Waits until the host has ended; gives its exit status and what it logged.

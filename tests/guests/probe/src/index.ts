@@ -109,3 +109,12 @@ export class Count extends BatchableStepHandler {
     return this.success({ counted });
   }
 }
+
+/** Does nothing. */
+export class Empty extends StepHandler {
+  static handlerName = 'probe.empty';
+
+  async call(): Promise<StepHandlerResult> {
+    return this.success({});
+  }
+}

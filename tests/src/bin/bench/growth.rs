@@ -1,145 +1,222 @@
-//! Whether a long life slows the database down: the same steps claimed and completed in an empty database and in one that
-//! holds many finished tasks, in turns.
+//! Whether what an installation gathers slows it down: the same steps claimed and completed where there is little and
+//! where there is much, in turns.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use chrono::Utc;
-use serde_json::value::RawValue;
-use sqlx::{AssertSqlSafe, PgConnection};
-use tasker_wasm_host::store::{
-    AttemptRecord, ClaimRequest, ClaimedStep, Completion, NewTask, Store, TemplateRow, Usage, Verdict,
-};
-use tasker_wasm_host::template;
-use tasker_wasm_tests::{TestDatabase, package};
+use tasker_wasm_host::host::Host;
+use tasker_wasm_host::store::{ClaimRequest, Store, TemplateRow};
+use tasker_wasm_tests::TestDatabase;
 use uuid::Uuid;
 
+use super::bulk;
+use super::latency::run_one;
+use super::report::{Row, Section};
 use super::samples::Samples;
-use super::whole::{registered, task};
+use super::setup::{EVEN, config, flat, registered, task};
+use super::throughput::completion;
 
-/// Finished tasks of four steps each.
-pub const FINISHED: i64 = 100_000;
+/// Finished tasks of one step each. The first is what the others are held against.
+const FINISHED: [(&str, i64); 3] = [("10²", 100), ("10⁴", 10_000), ("10⁶", 1_000_000)];
+/// Steps that wait.
+const QUEUED: i64 = 1_000_000;
+const NAMESPACES: i32 = 1_000;
+/// Namespaces made in one transaction: it holds a lock on each of their tables.
+const MADE_AT_ONCE: i32 = 50;
+/// Steps that a host with free slots asks for.
+const SLOTS: u32 = 32;
+/// Workers of a batch.
+const NARROW: u32 = 10;
+const WIDE: u32 = 1_000;
 /// Tasks that are timed in each database.
 const ROUNDS: usize = 200;
 /// Tasks before those, which open connections and plan statements.
 const WARM_UP: usize = 20;
+/// Tasks where claims are slow.
+const FEW_ROUNDS: usize = 5;
+/// Wide batches, and narrow ones beside each of them.
+const BATCHES: usize = 3;
+const NARROW_BATCHES: usize = 20;
+/// How much dearer anything may be where there is much.
+const MOST: f64 = 1.2;
 
-/// What one step costs the database: one claim and one completion.
-#[derive(Default)]
-pub struct Growth {
-    /// With nothing else in it.
-    pub empty: Samples,
-    /// Beside [`FINISHED`] tasks.
-    pub full: Samples,
+/// Times each kind of growth.
+pub async fn measure() -> anyhow::Result<Section> {
+    let mut section = Section::new("growth: one claim and one completion of a step, p50, where nothing else is said");
+    finished(&mut section).await.context("finished tasks")?;
+    queued(&mut section).await.context("queued steps")?;
+    namespaces(&mut section).await.context("namespaces")?;
+    fan_out(&mut section).await.context("a fan-out")?;
+    Ok(section)
 }
 
-/// Times both databases in turns.
-pub async fn measure() -> anyhow::Result<Growth> {
-    let (empty, full) = (TestDatabase::create().await, TestDatabase::create().await);
-    let loaded = template::load(&package("linear").join("template.yaml"))?;
-    let in_empty = registered(&empty.store, &loaded).await?;
-    let in_full = registered(&full.store, &loaded).await?;
-    let mut growth = Growth::default();
-
-    let pattern = run(&full.store, &in_full, &mut Samples::default()).await?;
-    multiply(&mut *full.pool().acquire().await?, pattern).await.context("the finished tasks")?;
-
-    let (mut unused_empty, mut unused_full) = (Samples::default(), Samples::default());
-    for round in 0..WARM_UP + ROUNDS {
-        let warm = round >= WARM_UP;
-        run(&empty.store, &in_empty, if warm { &mut growth.empty } else { &mut unused_empty }).await?;
-        run(&full.store, &in_full, if warm { &mut growth.full } else { &mut unused_full }).await?;
+async fn finished(section: &mut Section) -> anyhow::Result<()> {
+    let mut places = Vec::new();
+    for (_, count) in FINISHED {
+        let database = TestDatabase::create().await;
+        let (flat, linear) = (flat(&database.store).await?, registered(&database.store, "linear").await?);
+        let pattern = Turns::of(&flat).run(&database.store).await?;
+        bulk::multiply(&database, pattern, count).await?;
+        places.push((database, Turns::of(&linear)));
     }
-    let finished: i64 =
-        sqlx::query_scalar("select count(*) from tasker.tasks where state = 'complete'").fetch_one(full.pool()).await?;
-    ensure!(finished > FINISHED, "only {finished} tasks are finished");
-    empty.drop().await;
-    full.drop().await;
-    Ok(growth)
-}
-
-/// Runs one task to its end, a step at a time.
-async fn run(store: &Store, template: &TemplateRow, into: &mut Samples) -> anyhow::Result<Uuid> {
-    let task: NewTask = task(template)?;
-    store.create_tasks(std::slice::from_ref(&task)).await?;
-    let request = ClaimRequest {
-        namespaces: vec![template.namespace.clone()],
-        places: Vec::new(),
-        limit: 1,
-        host: "bench".into(),
-        lease: Duration::from_secs(30),
-    };
-    for _ in &task.steps {
-        let start = Instant::now();
-        let claimed = store.claim_steps(&request).await?;
-        let claiming = start.elapsed();
-        let done = completion(claimed.first().context("a step is ready")?)?;
-        let start = Instant::now();
-        let report = store.complete_steps(std::slice::from_ref(&done)).await?;
-        into.push(claiming + start.elapsed());
-        ensure!(report.refused() == 0, "a completion was refused");
+    let count = "select count(*) from tasker.tasks where state = 'complete'";
+    for ((database, _), (_, least)) in places.iter().zip(FINISHED) {
+        let finished: i64 = sqlx::query_scalar(count).fetch_one(database.pool()).await?;
+        ensure!(finished > least, "only {finished} tasks are finished instead of {least}");
     }
-    Ok(task.task_uuid)
-}
-
-fn completion(step: &ClaimedStep) -> anyhow::Result<Completion> {
-    Ok(Completion {
-        lease: step.lease.clone(),
-        verdict: Verdict::Complete { result: RawValue::from_string(r#"{"result": 36}"#.into())? },
-        metadata: RawValue::from_string("{}".into())?,
-        attempt: AttemptRecord {
-            outcome: "completed".into(),
-            error_type: None,
-            host: "bench".into(),
-            started_at: Utc::now(),
-            finished_at: Utc::now(),
-            usage: Usage::default(),
-            log: None,
-        },
-        growth: None,
-        events: None,
-    })
-}
-
-/// Copies a finished task with all its rows, which are then exactly what the functions write. Each copy has the keys of
-/// another millisecond of the past; what is random in them stays, so that they still meet.
-async fn multiply(connection: &mut PgConnection, task: Uuid) -> anyhow::Result<()> {
-    let of_task = "task_uuid = $1";
-    let of_steps = "step_uuid in (select step_uuid from tasker.steps where task_uuid = $1)";
-    let of_children = "child_uuid in (select step_uuid from tasker.steps where task_uuid = $1)";
-    sqlx::query("set synchronous_commit = off").execute(&mut *connection).await?;
-    // The last one doubles what the conditions of the others read.
-    for (table, rows) in [
-        ("transitions", of_task),
-        ("edges", of_children),
-        ("attempts", of_steps),
-        ("tasks", of_task),
-        ("steps", of_task),
-    ] {
-        let columns: Vec<(String, String)> = sqlx::query_as(
-            "select column_name::text, case
-                when column_name = 'identity' then 'sha256(convert_to(copy.time, ''UTF8''))'
-                when data_type = 'uuid' and column_name <> 'template_uuid'
-                then format('overlay(r.%1$I::text placing copy.time from 1 for 13)::uuid', column_name)
-                else format('r.%I', column_name)
-            end
-            from information_schema.columns
-            where table_schema = 'tasker' and table_name = $1 and is_identity = 'NO' order by ordinal_position",
-        )
-        .bind(table)
-        .fetch_all(&mut *connection)
-        .await?;
-        let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        let copy = format!(
-            "insert into tasker.{table} ({}) select {} from (
-                select overlay(lpad(to_hex(1700000000000 + n), 12, '0') placing '-' from 9 for 0) as time
-                from generate_series(1, {FINISHED}) n
-            ) copy cross join (select * from tasker.{table} where {rows}) r",
-            names.join(", "),
-            values.join(", "),
+    take_turns(&mut places).await?;
+    let [(_, few), others @ ..] = &places[..] else { anyhow::bail!("nothing to compare") };
+    for ((name, _), (_, many)) in FINISHED[1..].iter().zip(others) {
+        section.push(
+            Row::new(format!("beside {name} finished tasks"), many.stepped.median())
+                .beside(format!("beside {}", FINISHED[0].0), few.stepped.median())
+                .ratio_at_most(MOST),
         );
-        sqlx::query(AssertSqlSafe(copy)).bind(task).execute(&mut *connection).await.context(table)?;
+        section.push(
+            Row::new("  one creation of a task of four steps", many.created.median())
+                .beside(format!("beside {}", FINISHED[0].0), few.created.median())
+                .ratio_at_most(MOST),
+        );
     }
-    sqlx::query("vacuum analyze").execute(&mut *connection).await?;
+    drop_all(places).await;
     Ok(())
+}
+
+async fn queued(section: &mut Section) -> anyhow::Result<()> {
+    let (empty, deep) = (TestDatabase::create().await, TestDatabase::create().await);
+    let template = flat(&deep.store).await?;
+    let waiting = task(&template, EVEN)?;
+    deep.store.create_tasks(std::slice::from_ref(&waiting)).await?;
+    bulk::multiply(&deep, waiting.task_uuid, QUEUED).await?;
+    bulk::enqueue(&deep, waiting.task_uuid, &template.namespace).await?;
+
+    let in_empty = Turns::of(&flat(&empty.store).await?);
+    let mut places = [(empty, in_empty), (deep, Turns::of(&template))];
+    take_turns(&mut places).await?;
+    let views = places[1].0.store.namespace_views().await?;
+    ensure!(views.iter().any(|view| view.queued > QUEUED), "the queue was not deep: {views:?}");
+    let [(_, empty), (_, deep)] = &places;
+    section.push(
+        Row::new("behind 10⁶ queued steps", deep.stepped.median())
+            .beside("in an empty queue", empty.stepped.median())
+            .ratio_at_most(MOST),
+    );
+    drop_all(places).await;
+    Ok(())
+}
+
+async fn namespaces(section: &mut Section) -> anyhow::Result<()> {
+    let (one, many) = (TestDatabase::create().await, TestDatabase::create().await);
+    for first in (0..NAMESPACES).step_by(MADE_AT_ONCE as usize) {
+        let make = "select tasker.create_namespace('other_' || n) from generate_series($1, $2) n";
+        sqlx::query(make).bind(first).bind(first + MADE_AT_ONCE - 1).execute(many.pool()).await?;
+    }
+    sqlx::query("vacuum analyze").execute(many.pool()).await?;
+
+    let in_one = Turns::of(&registered(&one.store, "linear").await?);
+    let in_many = Turns::of(&registered(&many.store, "linear").await?);
+    let mut places = [(one, in_one), (many, in_many)];
+    take_turns(&mut places).await?;
+    let [(_, one), (many, in_many)] = &places;
+    section.push(
+        Row::new(format!("beside {NAMESPACES} other namespaces"), in_many.stepped.median())
+            .beside("in the only namespace", one.stepped.median())
+            .ratio_at_most(MOST),
+    );
+    let mut all = Turns::of(&in_many.template);
+    all.request.namespaces.extend((0..NAMESPACES).map(|n| format!("other_{n}")));
+    all.request.limit = SLOTS;
+    for _ in 0..FEW_ROUNDS {
+        all.run(&many.store).await?;
+    }
+    section.push(
+        Row::new("  asking for all of them", all.stepped.median())
+            .beside("asking for the one with work", in_many.stepped.median()),
+    );
+    drop_all(places).await;
+    Ok(())
+}
+
+async fn fan_out(section: &mut Section) -> anyhow::Result<()> {
+    let database = TestDatabase::create().await;
+    let host = Host::start(&config(&database, &["probe"])?).await?;
+    let template = host.store().find_template("probe", "batches", None).await?.context("the template is registered")?;
+    let batch = async |workers: u32| {
+        let took = run_one(&host, &template, &format!(r#"{{"batches": {workers}, "ms": 0}}"#)).await?;
+        // With the step that cuts and the one that joins.
+        anyhow::Ok(took / (workers + 2))
+    };
+    batch(NARROW).await?;
+    let (mut narrow, mut wide) = (Samples::default(), Samples::default());
+    for _ in 0..BATCHES {
+        wide.push(batch(WIDE).await?);
+        for _ in 0..NARROW_BATCHES {
+            narrow.push(batch(NARROW).await?);
+        }
+    }
+    host.drain().await;
+    database.drop().await;
+    section.push(
+        Row::new(format!("a whole batch of {WIDE} workers, for each step"), wide.median())
+            .beside(format!("of {NARROW} workers"), narrow.median())
+            .ratio_at_most(MOST),
+    );
+    Ok(())
+}
+
+/// Tasks in one database, and how long they took.
+struct Turns {
+    template: TemplateRow,
+    request: ClaimRequest,
+    created: Samples,
+    stepped: Samples,
+}
+
+impl Turns {
+    fn of(template: &TemplateRow) -> Self {
+        let request = ClaimRequest {
+            namespaces: vec![template.namespace.clone()],
+            places: Vec::new(),
+            limit: 1,
+            host: "bench".into(),
+            lease: Duration::from_secs(30),
+        };
+        Self { template: template.clone(), request, created: Samples::default(), stepped: Samples::default() }
+    }
+
+    /// Creates one task and runs as many steps as it has, one at a time: its own, or older ones that wait.
+    async fn run(&mut self, store: &Store) -> anyhow::Result<Uuid> {
+        let task = task(&self.template, EVEN)?;
+        self.created.time(store.create_tasks(std::slice::from_ref(&task))).await?;
+        for _ in &task.steps {
+            let start = Instant::now();
+            let claimed = store.claim_steps(&self.request).await?;
+            let claiming = start.elapsed();
+            let done = completion(claimed.first().context("a step is ready")?)?;
+            let start = Instant::now();
+            let report = store.complete_steps(std::slice::from_ref(&done)).await?;
+            self.stepped.push(claiming + start.elapsed());
+            ensure!(report.refused() == 0, "a completion was refused");
+        }
+        Ok(task.task_uuid)
+    }
+}
+
+/// Runs tasks in each database in turns.
+async fn take_turns(places: &mut [(TestDatabase, Turns)]) -> anyhow::Result<()> {
+    for round in 0..WARM_UP + ROUNDS {
+        for (database, turns) in &mut *places {
+            if round == WARM_UP {
+                (turns.created, turns.stepped) = Default::default();
+            }
+            turns.run(&database.store).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn drop_all(places: impl IntoIterator<Item = (TestDatabase, Turns)>) {
+    for (database, _) in places {
+        database.drop().await;
+    }
 }

@@ -1,16 +1,15 @@
 //! What a tenant notices of a hostile one beside it: its steps beside one that misbehaves in every slot it gets, and its
 //! steps alone, in turns.
 
-use std::env;
-
 use tasker_wasm_tests::Street;
 
+use super::report::{Row, Section};
 use super::samples::Samples;
 
 /// Turns of each kind: calm, then beside the hostile one.
 const TURNS: usize = 5;
 /// Steps in a turn.
-pub const STEPS: usize = 100;
+const STEPS: usize = 100;
 
 /// One way to misbehave, and the handlers that do.
 const KINDS: [(&str, &[&str]); 4] = [
@@ -20,40 +19,31 @@ const KINDS: [(&str, &[&str]); 4] = [
     ("all of it, and sleeping", &["hostile.spin", "hostile.allocate", "hostile.log_flood", "hostile.sleep_forever"]),
 ];
 
-/// Steps alone and beside one kind of neighbour.
-pub struct Beside {
-    /// What the neighbour does.
-    pub kind: &'static str,
-    /// Without it.
-    pub calm: Samples,
-    /// With it.
-    pub hostile: Samples,
-}
-
 /// Times the steps of a tenant beside each kind of neighbour.
-pub async fn measure() -> anyhow::Result<Vec<Beside>> {
+pub async fn measure() -> anyhow::Result<Section> {
     let street = Street::open(|_| {}).await?;
     street.trickle(STEPS).await?;
-    let mut all = Vec::new();
+    let mut section =
+        Section::new("one small step of a tenant, created to complete, beside a neighbour in every slot it gets");
     for (kind, callables) in KINDS {
         let mut templates = Vec::new();
         for callable in callables {
             templates.push(street.template("hostile", callable).await?);
         }
-        let mut beside = Beside { kind, calm: Samples::default(), hostile: Samples::default() };
+        let (mut alone, mut beside) = (Samples::default(), Samples::default());
         for _ in 0..TURNS {
             let calm = street.trickle(STEPS).await?;
-            calm.into_iter().for_each(|took| beside.calm.push(took));
+            calm.into_iter().for_each(|took| alone.push(took));
             let hostile = street.beside(&templates, street.trickle(STEPS)).await?;
-            hostile.into_iter().for_each(|took| beside.hostile.push(took));
+            hostile.into_iter().for_each(|took| beside.push(took));
         }
-        all.push(beside);
+        for percent in [50, 99] {
+            section.push(
+                Row::new(format!("beside one that is {kind}, p{percent}"), beside.percentile(percent))
+                    .beside("alone", alone.percentile(percent)),
+            );
+        }
     }
     street.close().await;
-    Ok(all)
-}
-
-/// Whether only this part of the bench is asked for.
-pub fn alone() -> bool {
-    env::args().nth(1).is_some_and(|part| part == "neighbours")
+    Ok(section)
 }

@@ -3,47 +3,28 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::value::RawValue;
 use tasker_wasm_host::host::Host;
-use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
 use tasker_wasm_tests::TestDatabase;
-use uuid::Uuid;
 
+use super::latency::run_one;
+use super::report::{Row, Section};
 use super::samples::Samples;
-use super::whole::config;
+use super::setup::config;
 
 /// Retries that are timed, one after the other.
 const ROUNDS: usize = 100;
 /// The wait before the first retry of the template `flaky`.
-pub const BACKOFF: Duration = Duration::from_millis(50);
+const BACKOFF: Duration = Duration::from_millis(50);
 
 /// How late each retry was claimed.
-pub async fn measure() -> anyhow::Result<Samples> {
+pub async fn measure() -> anyhow::Result<Section> {
     let database = TestDatabase::create().await;
-    let mut config = config(&database, "probe")?;
+    let mut config = config(&database, &["probe"])?;
     config.common.backoff.jitter_enabled = false;
-    let environment = config.common.execution.environment.clone();
     let host = Host::start(&config).await?;
     let template = host.store().find_template("probe", "flaky", None).await?.context("the template is registered")?;
-    let mut changes = host.dispatch().task_changes();
     for _ in 0..ROUNDS {
-        let request = TaskRequest {
-            name: template.name.clone(),
-            namespace: template.namespace.clone(),
-            version: None,
-            context: RawValue::from_string(r#"{"failures": 1}"#.into())?,
-            initiator: "bench".into(),
-            source_system: "bench".into(),
-            reason: "to be late".into(),
-            tags: Vec::new(),
-            priority: 0,
-            correlation_id: None,
-            parent_correlation_id: None,
-            idempotency_key: Some(Uuid::now_v7().to_string()),
-        };
-        let task = plan_task(&template, request, &environment)?;
-        host.create_tasks(std::slice::from_ref(&task)).await?;
-        while changes.recv().await?.task_uuid != task.task_uuid {}
+        run_one(&host, &template, r#"{"failures": 1}"#).await?;
     }
 
     // The wait begins with the transaction that ends the first attempt.
@@ -62,5 +43,11 @@ pub async fn measure() -> anyhow::Result<Samples> {
     }
     host.drain().await;
     database.drop().await;
-    Ok(samples)
+    let mut section = Section::new(format!(
+        "retries on an idle host: from the end of a {} ms backoff to the claim",
+        BACKOFF.as_millis()
+    ));
+    section.push(Row::new("late, p50", samples.median()));
+    section.push(Row::new("late, p99", samples.percentile(99)).at_most(Duration::from_millis(20)));
+    Ok(section)
 }

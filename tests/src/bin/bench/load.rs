@@ -1,0 +1,117 @@
+//! How much longer a small task takes on a host that is half busy: tasks come at a steady pace, each created by itself
+//! and whatever becomes of those before, at half the rate that the host manages when they come like that as fast as
+//! they can.
+//!
+//! A host manages more when tasks are created many at a time. Half of that rate is nearly all that it manages when they
+//! come alone; what a task takes then is told without a target.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use futures::TryStreamExt;
+use futures::future::try_join;
+use tasker_wasm_host::host::Host;
+use tasker_wasm_host::store::{TaskState, TemplateRow};
+use tasker_wasm_tests::{TestDatabase, stream};
+
+use super::latency::run_one;
+use super::report::{Quantity, Row, Section};
+use super::samples::{Samples, median};
+use super::setup::{EVEN, config, flat, task, tasks};
+
+/// Turns: some tasks one after the other, then each stream for a while.
+const TURNS: usize = 5;
+/// Tasks of a turn that run alone.
+const ALONE: usize = 200;
+/// How long tasks are created in one stream of a turn.
+const STREAM: Duration = Duration::from_millis(800);
+/// Tasks that saturate the host.
+const SATURATING: usize = 1_500;
+/// How often that is measured, after once to warm up.
+const SATURATED: usize = 3;
+
+/// A way for tasks to come.
+struct Way {
+    name: &'static str,
+    /// Tasks in a call.
+    together: usize,
+    /// Calls at once.
+    calls: usize,
+}
+
+const WAYS: [Way; 2] =
+    [Way { name: "one by one", together: 1, calls: 16 }, Way { name: "100 at a time", together: 100, calls: 1 }];
+
+/// Times tasks on an idle host and in each stream, in turns.
+pub async fn measure() -> anyhow::Result<Section> {
+    let database = TestDatabase::create().await;
+    let host = Arc::new(Host::start(&config(&database, &["linear"])?).await?);
+    let template = flat(host.store()).await?;
+
+    let mut rates = WAYS.map(|_| Vec::new());
+    saturate(&host, &template, &WAYS[1]).await?;
+    for _ in 0..SATURATED {
+        for (way, rates) in WAYS.iter().zip(&mut rates) {
+            rates.push(saturate(&host, &template, way).await?);
+        }
+    }
+    let rates = rates.map(median);
+
+    let (mut idle, mut busy) = (Samples::default(), rates.map(|rate| (rate / 2.0, Samples::default(), Vec::new())));
+    for _ in 0..TURNS {
+        for _ in 0..ALONE {
+            idle.push(run_one(&host, &template, EVEN).await?);
+        }
+        for (rate, samples, reached) in &mut busy {
+            let count = (STREAM.as_secs_f64() * *rate) as usize;
+            let start = Instant::now();
+            let took = stream(&host, Duration::from_secs_f64(1.0 / *rate), count, || task(&template, EVEN)).await?;
+            reached.push(count as f64 / start.elapsed().as_secs_f64());
+            took.into_iter().for_each(|took| samples.push(took));
+        }
+    }
+    if let Some(host) = Arc::into_inner(host) {
+        host.drain().await;
+    }
+    database.drop().await;
+
+    let mut section =
+        Section::new("a task of one step, created to complete, while others like it come at a steady pace");
+    for (way, rate) in WAYS.iter().zip(rates) {
+        section.push(Row::new(format!("saturated, created {}", way.name), Quantity::PerSecond(rate)));
+    }
+    for (way, (rate, samples, reached)) in WAYS.iter().zip(busy) {
+        section.push(
+            Row::new(format!("a stream, half of created {}", way.name), Quantity::PerSecond(median(reached)))
+                .beside("asked for", Quantity::PerSecond(rate)),
+        );
+        for (percent, most) in [(50, 2.0), (99, 5.0)] {
+            let row = Row::new(format!("  created to complete, p{percent}"), samples.percentile(percent))
+                .beside("on an idle host", idle.percentile(percent));
+            section.push(if way.together == 1 { row.ratio_at_most(most) } else { row });
+        }
+    }
+    Ok(section)
+}
+
+/// Tasks that the host completes in a second when they come faster than that.
+async fn saturate(host: &Host, template: &TemplateRow, way: &Way) -> anyhow::Result<f64> {
+    let tasks = tasks(template, EVEN, SATURATING)?;
+    let mut changes = host.dispatch().task_changes();
+    let start = Instant::now();
+    let create = async {
+        let batches = futures::stream::iter(tasks.chunks(way.together).map(anyhow::Ok));
+        let create = async |batch| host.create_tasks(batch).await.map(drop).map_err(Into::into);
+        batches.try_for_each_concurrent(way.calls, create).await
+    };
+    let complete = async {
+        for _ in &tasks {
+            let change = changes.recv().await?;
+            ensure!(change.state == TaskState::Complete, "a task came to {:?}", change.state);
+        }
+        Ok(())
+    };
+    try_join(create, complete).await?;
+    Ok(SATURATING as f64 / start.elapsed().as_secs_f64())
+}

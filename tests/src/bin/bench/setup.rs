@@ -1,0 +1,122 @@
+//! What several parts start from: the sandbox with its components, and the packages that a host serves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde_json::value::RawValue;
+use tasker_wasm_host::config::{Config, LoadOptions};
+use tasker_wasm_host::grants::Granted;
+use tasker_wasm_host::host::register_template;
+use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
+use tasker_wasm_host::registry::Package;
+use tasker_wasm_host::sandbox::{HttpSettings, Prepared, Sandbox, SandboxSettings};
+use tasker_wasm_host::store::{NewTask, Store, TemplateRow};
+use tasker_wasm_host::template::{self, LoadedTemplate};
+use tasker_wasm_tests::{TestDatabase, package, workspace};
+use uuid::Uuid;
+
+/// A sandbox as a host has it, and components in it.
+pub struct Setup {
+    pub sandbox: Sandbox,
+    /// Small handlers in TypeScript; one does nothing.
+    pub probe: Arc<Prepared>,
+    /// The example of four steps in a row.
+    pub linear: Arc<Prepared>,
+    /// A component without a language inside, which does nothing.
+    pub floor: Arc<Prepared>,
+}
+
+impl Setup {
+    pub async fn new() -> anyhow::Result<Self> {
+        let sandbox = Sandbox::new(&SandboxSettings {
+            cache_dir: compiled(),
+            max_concurrent: 33,
+            max_memory_bytes: 128 << 20,
+            max_computing: 1,
+            http: HttpSettings::default(),
+        })?;
+        let folder = tempfile::tempdir()?;
+        let floor = folder.path().join("floor.wasm");
+        std::fs::write(&floor, wat::parse_file(workspace().join("host/src/doctor/floor.wat"))?)?;
+        let prepare = async |file| anyhow::Ok(sandbox.prepare(&Package::load(file)?, Granted::default()).await?);
+        Ok(Self {
+            probe: prepare(&package("probe").join("dist/probe.wasm")).await?,
+            linear: prepare(&package("linear").join("dist/linear.wasm")).await?,
+            floor: prepare(&floor).await?,
+            sandbox,
+        })
+    }
+}
+
+/// Where components are compiled to that [`Setup`] and hosts share.
+pub fn compiled() -> PathBuf {
+    workspace().join("target/test-cache/components")
+}
+
+/// What a host on `database` that serves `packages` is given.
+pub fn config(database: &TestDatabase, packages: &[&str]) -> anyhow::Result<Config> {
+    let variables = BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]);
+    let mut config = Config::load(&LoadOptions { path: None, variables })?.config;
+    config.worker.component_path = packages.iter().map(|name| package(name).join("dist")).collect();
+    config.worker.sandbox.cache_dir = compiled();
+    config.common.task_templates.search_paths = packages.iter().map(|name| package(name)).collect();
+    Ok(config)
+}
+
+/// The template of a package, registered if it is new.
+pub async fn registered(store: &Store, package_name: &str) -> anyhow::Result<TemplateRow> {
+    register(store, &template::load(&package(package_name).join("template.yaml"))?).await
+}
+
+/// What the tasks of the linear example are given.
+pub const EVEN: &str = r#"{"even_number": 6}"#;
+
+/// The first step of the linear example as a task of its own.
+pub async fn flat(store: &Store) -> anyhow::Result<TemplateRow> {
+    one_step(store, "linear_workflow", "LinearWorkflow.StepHandlers.LinearStep1Handler").await
+}
+
+/// A template of one step, registered if it is new.
+pub async fn one_step(store: &Store, namespace: &str, callable: &str) -> anyhow::Result<TemplateRow> {
+    let name = callable.replace('.', "_").to_lowercase();
+    let text = format!(
+        "name: {name}\nnamespace_name: {namespace}\nversion: 1.0.0\nsteps:\n  - name: only\n    handler:\n      \
+         callable: {callable}\n"
+    );
+    let parsed = template::parse(&name, &text)?;
+    let digest = template::digest(&parsed.template);
+    let loaded = LoadedTemplate { path: name.into(), digest, template: parsed.template, warnings: parsed.warnings };
+    register(store, &loaded).await
+}
+
+async fn register(store: &Store, loaded: &LoadedTemplate) -> anyhow::Result<TemplateRow> {
+    let uuid = register_template(store, loaded).await?;
+    store.template(uuid).await?.context("the template was registered")
+}
+
+/// One more task of a template.
+pub fn task(template: &TemplateRow, context: &str) -> anyhow::Result<NewTask> {
+    let request = TaskRequest {
+        name: template.name.clone(),
+        namespace: template.namespace.clone(),
+        version: None,
+        context: RawValue::from_string(context.into())?,
+        initiator: "bench".into(),
+        source_system: "bench".into(),
+        reason: "to be timed".into(),
+        tags: Vec::new(),
+        priority: 0,
+        correlation_id: None,
+        parent_correlation_id: None,
+        // Each is a task of its own, though the context is the same.
+        idempotency_key: Some(Uuid::now_v7().to_string()),
+    };
+    Ok(plan_task(template, request, "test")?)
+}
+
+/// So many tasks of a template.
+pub fn tasks(template: &TemplateRow, context: &str, count: usize) -> anyhow::Result<Vec<NewTask>> {
+    (0..count).map(|_| task(template, context)).collect()
+}

@@ -1,0 +1,232 @@
+//! Steps in a second while there is always work: the database alone beside raw PGMQ, and the whole host beside what its
+//! parts cost.
+
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use chrono::Utc;
+use futures::future::try_join_all;
+use serde_json::value::RawValue;
+use sqlx::PgPool;
+use tasker_wasm_host::sandbox::{Invocation, Limits};
+use tasker_wasm_host::store::{
+    AttemptRecord, ClaimRequest, ClaimedStep, Completion, NewTask, Store, TemplateRow, Usage, Verdict,
+};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase};
+use uuid::Uuid;
+
+use super::cpu;
+use super::report::{Quantity, Row, Section};
+use super::samples::{Samples, median};
+use super::sandbox::linear_step;
+use super::setup::{Setup, registered, tasks};
+
+/// Turns; the one in the middle counts.
+const TURNS: usize = 3;
+/// Tasks of four steps in a turn.
+const TASKS: usize = 2_000;
+/// Steps or messages in one statement.
+const BATCH: usize = 100;
+/// Connections that do the same at the same time.
+const AT_ONCE: usize = 4;
+/// Calls that a step's cost in the sandbox is taken from.
+const CALLS: usize = 1_000;
+
+/// What one turn of a host brought.
+struct Turn {
+    per_second: f64,
+    host_cpu: Duration,
+    server_cpu: Duration,
+}
+
+/// Measures all of it in turns.
+pub async fn measure(setup: &Setup) -> anyhow::Result<Section> {
+    let database = TestDatabase::create().await;
+    // Opened apart, so that everybody who works at once has one.
+    let store = Store::connect(&database.url, AT_ONCE as u32).await?;
+    let template = registered(&store, "linear").await?;
+    sqlx::query("select pgmq.create('raw')").execute(database.pool()).await?;
+
+    // The log of a fresh server is written into new files, which takes longer than into those that are used again.
+    dispatch(&store, &database, &template).await?;
+    let (mut dispatched, mut raw, mut server_cpu, mut call) = (Vec::new(), Vec::new(), Vec::new(), Samples::default());
+    for _ in 0..TURNS {
+        let before = cpu::server(database.pool()).await?;
+        dispatched.push(dispatch(&store, &database, &template).await?);
+        server_cpu.push((cpu::server(database.pool()).await? - before).as_secs_f64() / STEPS as f64);
+        raw.push(raw_messages(database.pool()).await?);
+        for _ in 0..CALLS {
+            let invocation = Invocation::new(linear_step(), Limits::default());
+            call.time(setup.sandbox.invoke(&setup.linear, invocation)).await?.outcome?;
+        }
+    }
+    store.close().await;
+
+    let cores = available_parallelism()?.get();
+    let mut hosts = vec![Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        for (processes, turns) in [1, cores].iter().zip(&mut hosts) {
+            turns.push(host(&database, &template, *processes).await?);
+        }
+    }
+    database.drop().await;
+
+    let mut section = Section::new(format!("steps in a second, saturated, {TASKS} tasks of four steps a turn"));
+    section.push(
+        Row::new(format!("dispatch without handlers, batch {BATCH}"), Quantity::PerSecond(median(dispatched)))
+            .beside("PGMQ send, read, delete", Quantity::PerSecond(median(raw)))
+            .ratio_at_least(0.8),
+    );
+    let server_cpu = Duration::from_secs_f64(median(server_cpu));
+    section.push(Row::new("  the server's time for a step", server_cpu));
+    section.push(Row::new("  a call in the sandbox", call.median()));
+    let limit = cores as f64 / (server_cpu + call.median()).as_secs_f64();
+    for (processes, turns) in [1, cores].iter().zip(&hosts) {
+        let of = |part: fn(&Turn) -> f64| median(turns.iter().map(part).collect());
+        let row =
+            Row::new(format!("end to end, {processes} processes"), Quantity::PerSecond(of(|turn| turn.per_second)))
+                .beside("both on every core", Quantity::PerSecond(limit));
+        let meant = *processes == cores;
+        section.push(if meant { row.ratio_at_least(0.7).at_least(Quantity::PerSecond(2_500.0)) } else { row });
+        section
+            .push(Row::new("  the host's time for a step", Quantity::Seconds(of(|turn| turn.host_cpu.as_secs_f64()))));
+        section.push(Row::new("  the server's time", Quantity::Seconds(of(|turn| turn.server_cpu.as_secs_f64()))));
+    }
+    Ok(section)
+}
+
+const STEPS: usize = 4 * TASKS;
+
+async fn create(store: &Store, template: &TemplateRow) -> anyhow::Result<()> {
+    for batch in tasks(template, r#"{"even_number": 6}"#, TASKS)?.chunks(BATCH) {
+        let batch: &[NewTask] = batch;
+        store.create_tasks(batch).await?;
+    }
+    Ok(())
+}
+
+/// Claims and completes every step without a handler.
+async fn dispatch(store: &Store, database: &TestDatabase, template: &TemplateRow) -> anyhow::Result<f64> {
+    create(store, template).await?;
+    let start = Instant::now();
+    let done = try_join_all((0..AT_ONCE).map(|_| drain(store, &template.namespace))).await?;
+    let took = start.elapsed();
+    let left: i64 = unfinished(database.pool()).await?;
+    ensure!(done.iter().sum::<usize>() == STEPS && left == 0, "{done:?} steps were completed, {left} tasks are left");
+    Ok(STEPS as f64 / took.as_secs_f64())
+}
+
+/// Claims and completes until nothing is ready; the steps that another has claimed make more ready.
+async fn drain(store: &Store, namespace: &str) -> anyhow::Result<usize> {
+    let request = ClaimRequest {
+        namespaces: vec![namespace.to_owned()],
+        places: Vec::new(),
+        limit: BATCH as u32,
+        host: "bench".into(),
+        lease: Duration::from_secs(30),
+    };
+    let (mut done, mut idle) = (0, 0);
+    while idle < 20 {
+        let claimed = store.claim_steps(&request).await?;
+        if claimed.is_empty() {
+            idle += 1;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            continue;
+        }
+        idle = 0;
+        let completions = claimed.iter().map(completion).collect::<anyhow::Result<Vec<_>>>()?;
+        let report = store.complete_steps(&completions).await?;
+        ensure!(report.refused() == 0, "a completion was refused");
+        done += claimed.len();
+    }
+    Ok(done)
+}
+
+/// A step that went well, as a handler would have it.
+pub fn completion(step: &ClaimedStep) -> anyhow::Result<Completion> {
+    Ok(Completion {
+        lease: step.lease.clone(),
+        verdict: Verdict::Complete { result: RawValue::from_string(r#"{"result": 36}"#.into())? },
+        metadata: RawValue::from_string("{}".into())?,
+        attempt: AttemptRecord {
+            outcome: "completed".into(),
+            error_type: None,
+            host: "bench".into(),
+            started_at: Utc::now(),
+            finished_at: Utc::now(),
+            usage: Usage::default(),
+            log: None,
+        },
+        growth: None,
+        events: None,
+    })
+}
+
+/// As many messages as there are steps, sent, read and deleted by PGMQ's own functions. Those who read at the same time
+/// pass over what others hold, so some read less than there is.
+async fn raw_messages(pool: &PgPool) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    let deleted = try_join_all((0..AT_ONCE).map(|_| async {
+        let mut connection = pool.acquire().await?;
+        let (mut to_send, mut deleted) = (STEPS / AT_ONCE, 0);
+        loop {
+            if to_send > 0 {
+                let message = format!(r#"{{"step_uuid": "{}"}}"#, Uuid::now_v7());
+                let send = sqlx::query("select pgmq.send_batch('raw', $1::text[]::jsonb[])").bind(vec![message; BATCH]);
+                send.execute(&mut *connection).await?;
+                to_send -= BATCH;
+            }
+            let read = sqlx::query_scalar("select msg_id from pgmq.read('raw', 30, $1)").bind(BATCH as i32);
+            let read: Vec<i64> = read.fetch_all(&mut *connection).await?;
+            if read.is_empty() && to_send == 0 {
+                return anyhow::Ok(deleted);
+            }
+            deleted += read.len();
+            sqlx::query("select pgmq.delete('raw', $1)").bind(read).execute(&mut *connection).await?;
+        }
+    }))
+    .await?;
+    let took = start.elapsed();
+    ensure!(deleted.iter().sum::<usize>() == STEPS, "{deleted:?} messages were deleted instead of {STEPS}");
+    Ok(STEPS as f64 / took.as_secs_f64())
+}
+
+/// The whole way: `tasker-wasm-host run` with so many processes.
+async fn host(database: &TestDatabase, template: &TemplateRow, processes: usize) -> anyhow::Result<Turn> {
+    let settings = Settings { packages: &["linear"], config: &format!("[worker]\nprocesses = {processes}\n") };
+    let host = HostProcess::start(database, settings).await;
+    run(database, template, TASKS / 10).await?;
+    let (host_before, server_before) = (cpu::tree(host.id())?, cpu::server(database.pool()).await?);
+    let took = run(database, template, TASKS).await?;
+    let turn = Turn {
+        per_second: STEPS as f64 / took.as_secs_f64(),
+        host_cpu: (cpu::tree(host.id())? - host_before) / STEPS as u32,
+        server_cpu: (cpu::server(database.pool()).await? - server_before) / STEPS as u32,
+    };
+    host.signal(nix::sys::signal::Signal::SIGTERM);
+    ensure!(host.ended().await.0.success(), "the host did not end well");
+    Ok(turn)
+}
+
+/// Tasks that wait until all are there; gives how long they took from then on.
+pub async fn run(database: &TestDatabase, template: &TemplateRow, count: usize) -> anyhow::Result<Duration> {
+    let pool = database.pool();
+    let pause = "update tasker.namespaces set paused_at = case when $2 then now() end where name = $1";
+    sqlx::query(pause).bind(&template.namespace).bind(true).execute(pool).await?;
+    for batch in tasks(template, r#"{"even_number": 6}"#, count)?.chunks(BATCH) {
+        database.store.create_tasks(batch).await?;
+    }
+    sqlx::query(pause).bind(&template.namespace).bind(false).execute(pool).await?;
+    let start = Instant::now();
+    database.store.notify_work().await?;
+    while unfinished(pool).await.context("counting")? > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(start.elapsed())
+}
+
+async fn unfinished(pool: &PgPool) -> anyhow::Result<i64> {
+    let count = "select count(*) from tasker.tasks where state <> 'complete'";
+    Ok(sqlx::query_scalar(count).fetch_one(pool).await?)
+}

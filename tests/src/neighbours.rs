@@ -1,21 +1,16 @@
 //! Two tenants of one host: one takes small steps at a steady pace, the other misbehaves in as many slots as it gets.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use serde_json::value::RawValue;
 use tasker_wasm_host::config::limits::Limit;
 use tasker_wasm_host::config::{Config, LoadOptions};
-use tasker_wasm_host::host::{Host, register_template};
-use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
-use tasker_wasm_host::store::{NewTask, Operator, TemplateRow};
-use tasker_wasm_host::template::{self, LoadedTemplate};
+use tasker_wasm_host::host::Host;
+use tasker_wasm_host::store::{Operator, TemplateRow};
 use uuid::Uuid;
 
-use super::{TestDatabase, package, stream, workspace};
+use super::{TestDatabase, one_step, package, stream, task, workspace};
 
 /// Time between two steps of the well-behaved tenant.
 const PACE: Duration = Duration::from_millis(10);
@@ -56,7 +51,7 @@ impl Street {
         config.worker.mpsc_channels.handler_dispatch.handler_timeout = Duration::from_secs(1);
         change(&mut config);
         let host = Arc::new(Host::start(&config).await?);
-        let quiet = one_step(&host, "linear_workflow", "LinearWorkflow.StepHandlers.LinearStep1Handler").await?;
+        let quiet = one_step(host.store(), "linear_workflow", "LinearWorkflow.StepHandlers.LinearStep1Handler").await?;
         Ok(Self { host, database, quiet })
     }
 
@@ -76,7 +71,7 @@ impl Street {
     ///
     /// The database refuses.
     pub async fn template(&self, namespace: &str, callable: &str) -> anyhow::Result<TemplateRow> {
-        one_step(&self.host, namespace, callable).await
+        one_step(self.host.store(), namespace, callable).await
     }
 
     /// Runs `steps` steps of the well-behaved tenant, one at each tick; gives how long each took from before the creation
@@ -151,40 +146,4 @@ impl Street {
         }
         self.database.drop().await;
     }
-}
-
-async fn one_step(host: &Host, namespace: &str, callable: &str) -> anyhow::Result<TemplateRow> {
-    let name = callable.replace('.', "_").to_lowercase();
-    let text = format!(
-        "name: {name}\nnamespace_name: {namespace}\nversion: 1.0.0\nsteps:\n  - name: only\n    handler:\n      \
-         callable: {callable}\n    retry:\n      retryable: false\n"
-    );
-    let parsed = template::parse(&name, &text)?;
-    let loaded = LoadedTemplate {
-        path: PathBuf::from(name),
-        digest: template::digest(&parsed.template),
-        template: parsed.template,
-        warnings: parsed.warnings,
-    };
-    let uuid = register_template(host.store(), &loaded).await?;
-    host.store().template(uuid).await?.context("the template was registered")
-}
-
-fn task(template: &TemplateRow, context: &str) -> anyhow::Result<NewTask> {
-    let request = TaskRequest {
-        name: template.name.clone(),
-        namespace: template.namespace.clone(),
-        version: None,
-        context: RawValue::from_string(context.into())?,
-        initiator: "test".into(),
-        source_system: "tests".into(),
-        reason: "a neighbour".into(),
-        tags: Vec::new(),
-        priority: 0,
-        correlation_id: None,
-        parent_correlation_id: None,
-        // Each is a task of its own, though the context is the same.
-        idempotency_key: Some(Uuid::now_v7().to_string()),
-    };
-    Ok(plan_task(template, request, "test")?)
 }

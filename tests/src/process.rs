@@ -190,6 +190,17 @@ impl HostProcess {
         kill(Pid::from_raw(self.id() as i32), signal).expect("the host can be signalled");
     }
 
+    /// Drains it, and waits until it has ended well.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub async fn stop(self) {
+        self.signal(Signal::SIGTERM);
+        let (status, log) = self.ended().await;
+        assert!(status.success(), "the host did not end well: {status}\n{log}");
+    }
+
     /// Waits until the host has ended; gives its exit status and what it logged.
     ///
     /// # Panics

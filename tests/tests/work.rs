@@ -1,19 +1,13 @@
 //! What fixed work costs the database, against what it cost when that was last changed: how much it writes is the same in
 //! every run, however busy the machine is. What a step costs in the sandbox is held the same way, in units of fuel.
 
-use std::time::Duration;
-
-use chrono::Utc;
-use serde_json::value::RawValue;
 use sqlx::Executor;
-use tasker_wasm_host::host::register_template;
-use tasker_wasm_host::store::{AttemptRecord, ClaimRequest, ClaimedStep, Completion, GoOn, Usage, Verdict};
+use tasker_wasm_host::store::{ClaimedStep, GoOn};
 use tasker_wasm_host::template;
-use tasker_wasm_tests::{OwnServer, create_tasks, package};
+use tasker_wasm_tests::{LEASE, OwnServer, claim_of, create_tasks, package, registered, succeeded};
 
 const NAMESPACE: &str = "linear_workflow";
 const TEMPLATE: &str = "mathematical_sequence";
-const LEASE: Duration = Duration::from_secs(600);
 /// Of the template.
 const STEPS: u64 = 4;
 
@@ -30,41 +24,14 @@ async fn written(server: &OwnServer) -> u64 {
 }
 
 async fn claim(server: &OwnServer, limit: u32) -> Vec<ClaimedStep> {
-    let request = ClaimRequest {
-        namespaces: vec![NAMESPACE.into()],
-        places: Vec::new(),
-        limit,
-        host: "test".into(),
-        lease: LEASE,
-    };
-    server.store.claim_steps(&request).await.expect("steps can be claimed")
+    server.store.claim_steps(&claim_of(NAMESPACE, limit)).await.expect("steps can be claimed")
 }
 
 async fn complete(server: &OwnServer, steps: &[ClaimedStep], go_on: &GoOn) -> Vec<ClaimedStep> {
-    let completions: Vec<_> = steps.iter().map(completion).collect();
+    let completions: Vec<_> = steps.iter().map(succeeded).collect();
     let report = server.store.complete_and_go_on(&completions, go_on).await.expect("steps can be completed");
     assert_eq!(report.refused(), 0);
     report.claimed
-}
-
-fn completion(step: &ClaimedStep) -> Completion {
-    let json = |text: &str| RawValue::from_string(text.to_owned()).expect("it is JSON");
-    Completion {
-        lease: step.lease.clone(),
-        verdict: Verdict::Complete { result: json(r#"{"result": 36}"#) },
-        metadata: json("{}"),
-        attempt: AttemptRecord {
-            outcome: "completed".into(),
-            error_type: None,
-            host: "test".into(),
-            started_at: Utc::now(),
-            finished_at: Utc::now(),
-            usage: Usage::default(),
-            log: None,
-        },
-        growth: None,
-        events: None,
-    }
 }
 
 /// A greater change than a tenth is one to know the reason of; then the recorded number is the new one.
@@ -82,7 +49,7 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
     }
     server.pool.execute("select pg_reload_conf()").await.expect("the settings are read");
     let loaded = template::load(&package("linear").join("template.yaml")).expect("the example's template");
-    register_template(&server.store, &loaded).await.expect("the template can be registered");
+    registered(&server.store, &loaded).await.expect("the template can be registered");
     let nothing = GoOn::default();
     let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![1], lease: LEASE };
 

@@ -9,14 +9,14 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use nix::sys::signal::Signal;
 use sqlx::PgPool;
 use tasker_wasm_host::store::{Store, TemplateRow};
 use tasker_wasm_tests::{HostProcess, OwnServer, Settings};
 
 use super::report::{Quantity, Row, Section};
 use super::samples::median;
-use super::setup::{EVEN, registered, tasks};
+use super::setup::registered;
+use super::throughput::{create_waiting, finish_waiting};
 
 /// Tasks that wait when a host may begin.
 const SATURATING: usize = 1_000;
@@ -24,8 +24,6 @@ const SATURATING: usize = 1_000;
 const ALONE: usize = 20;
 /// Steps of each.
 const STEPS: usize = 4;
-/// Tasks in one call that creates them.
-const BATCH: usize = 100;
 /// Between two looks whether all are complete.
 const LOOK: Duration = Duration::from_millis(5);
 /// For the server to come back, and for connections to end.
@@ -128,31 +126,18 @@ impl Watched {
         let mut host = HostProcess::launch(&self.url, &Settings { packages: &["linear"], config: &processes });
         host.wait_for_line("claiming steps").await;
         let done = work().await?;
-        host.signal(Signal::SIGTERM);
-        ensure!(host.ended().await.0.success(), "the host did not end well");
+        host.stop().await;
         self.alone().await?;
         Ok((done, self.flushes().await? - before))
     }
 
     /// Counts from when `count` tasks may begin until they are complete.
     async fn count(&self, count: usize) -> anyhow::Result<Counted> {
-        let pause = "update tasker.namespaces set paused_at = case when $2 then now() end where name = $1";
-        let pause = async |paused: bool| {
-            sqlx::query(pause).bind(&self.template.namespace).bind(paused).execute(&self.pool).await
-        };
-        pause(true).await?;
-        for batch in tasks(&self.template, EVEN, count)?.chunks(BATCH) {
-            self.store.create_tasks(batch).await?;
-        }
+        create_waiting(&self.store, &self.pool, &self.template, count).await?;
         sqlx::query("select pg_stat_statements_reset()").execute(&self.pool).await?;
         let log = "select (pg_current_wal_insert_lsn() - '0/0')::float8";
         let before: f64 = sqlx::query_scalar(log).fetch_one(&self.pool).await?;
-        pause(false).await?;
-        self.store.notify_work().await?;
-        let left = "select count(*) from tasker.tasks where state <> 'complete'";
-        while sqlx::query_scalar::<_, i64>(left).fetch_one(&self.pool).await? > 0 {
-            tokio::time::sleep(LOOK).await;
-        }
+        finish_waiting(&self.store, &self.pool, &self.template, LOOK).await?;
         let after: f64 = sqlx::query_scalar(log).fetch_one(&self.pool).await?;
         let (round_trips, inside): (f64, f64) = sqlx::query_as(
             "select coalesce(sum(calls) filter (where toplevel), 0)::float8,

@@ -1,20 +1,19 @@
 //! Whether what an installation gathers slows it down: the same steps claimed and completed where there is little and
 //! where there is much, in turns.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::{ClaimRequest, Store, TemplateRow};
-use tasker_wasm_tests::TestDatabase;
+use tasker_wasm_tests::{TestDatabase, claim_of, succeeded, task};
 use uuid::Uuid;
 
 use super::bulk;
 use super::latency::run_one;
 use super::report::{Row, Section};
 use super::samples::Samples;
-use super::setup::{EVEN, config, flat, registered, task};
-use super::throughput::completion;
+use super::setup::{EVEN, config, flat, registered};
 
 /// Finished tasks of one step each. The first is what the others are held against.
 const FINISHED: [(&str, i64); 3] = [("10²", 100), ("10⁴", 10_000), ("10⁶", 1_000_000)];
@@ -174,13 +173,7 @@ struct Turns {
 
 impl Turns {
     fn of(template: &TemplateRow) -> Self {
-        let request = ClaimRequest {
-            namespaces: vec![template.namespace.clone()],
-            places: Vec::new(),
-            limit: 1,
-            host: "bench".into(),
-            lease: Duration::from_secs(30),
-        };
+        let request = claim_of(&template.namespace, 1);
         Self { template: template.clone(), request, created: Samples::default(), stepped: Samples::default() }
     }
 
@@ -192,7 +185,7 @@ impl Turns {
             let start = Instant::now();
             let claimed = store.claim_steps(&self.request).await?;
             let claiming = start.elapsed();
-            let done = completion(claimed.first().context("a step is ready")?)?;
+            let done = succeeded(claimed.first().context("a step is ready")?);
             let start = Instant::now();
             let report = store.complete_steps(std::slice::from_ref(&done)).await?;
             self.stepped.push(claiming + start.elapsed());

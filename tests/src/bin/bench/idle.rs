@@ -6,16 +6,14 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use nix::sys::signal::Signal;
 use serde_json::Map;
 use tasker_wasm_host::config::limits::LimitSet;
 use tasker_wasm_host::grants::Asks;
 use tasker_wasm_host::registry::{Digest, EngineInfo, Initialization, Manifest, SdkInfo};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, workspace};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, one_step, workspace};
 
 use super::cpu;
 use super::report::{Quantity, Row, Section};
-use super::setup::one_step;
 
 /// Namespaces, each with a component and a template.
 const NAMESPACES: usize = 100;
@@ -48,8 +46,7 @@ pub async fn measure() -> anyhow::Result<Section> {
 
     let loaded = host.last_lines(usize::MAX).iter().filter(|line| line.contains("component loaded")).count();
     ensure!(loaded >= NAMESPACES, "{loaded} components were loaded");
-    host.signal(Signal::SIGTERM);
-    ensure!(host.ended().await.0.success(), "the host did not end well");
+    host.stop().await;
     database.drop().await;
     let share = |used: Duration| Quantity::Share(used.as_secs_f64() / watched.as_secs_f64());
     let mut section =

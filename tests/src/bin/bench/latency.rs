@@ -8,12 +8,12 @@ use sqlx::PgConnection;
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::sandbox::{Invocation, Limits};
 use tasker_wasm_host::store::{TaskState, TemplateRow};
-use tasker_wasm_tests::TestDatabase;
+use tasker_wasm_tests::{TestDatabase, task};
 
 use super::report::{Row, Section};
 use super::samples::Samples;
 use super::sandbox::linear_step;
-use super::setup::{Setup, config, registered, task};
+use super::setup::{Setup, config, registered};
 
 /// Turns: in each one task of each kind, one commit and one call.
 const TURNS: usize = 100;

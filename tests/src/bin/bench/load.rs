@@ -13,12 +13,12 @@ use futures::TryStreamExt;
 use futures::future::try_join;
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::{TaskState, TemplateRow};
-use tasker_wasm_tests::{TestDatabase, stream};
+use tasker_wasm_tests::{TestDatabase, stream, task};
 
 use super::latency::run_one;
 use super::report::{Quantity, Row, Section};
 use super::samples::{Samples, median};
-use super::setup::{EVEN, config, flat, task, tasks};
+use super::setup::{EVEN, config, flat, tasks};
 
 /// Turns: some tasks one after the other, then each stream for a while.
 const TURNS: usize = 5;

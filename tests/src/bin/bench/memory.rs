@@ -11,7 +11,6 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use nix::sys::signal::Signal;
 use tasker_wasm_tests::{HostProcess, Settings, TestDatabase};
 
 use super::report::{Quantity, Row, Section};
@@ -88,7 +87,7 @@ async fn idle(database: &TestDatabase, processes: usize, section: &mut Section) 
     let mut host = HostProcess::start(database, Settings { packages: &[], config: &config }).await;
     tokio::time::sleep(SETTLE).await;
     let memory = all(&mut host)?;
-    end(host).await?;
+    host.stop().await;
     let together: Memory = memory.iter().copied().sum();
     let largest = memory.iter().map(|memory| memory.own).fold(0.0, f64::max);
     section.push(Row::new(format!("idle host, processes = {processes}, RSS"), Quantity::Bytes(together.resident)));
@@ -126,7 +125,7 @@ async fn sleepers(database: &TestDatabase, section: &mut Section) -> anyhow::Res
         .await?;
     ensure!(running == SLEEPERS as i64, "{running} steps sleep");
     let during = Memory::of(host.id())?;
-    end(host).await?;
+    host.stop().await;
     let each = |of: fn(&Memory) -> f64| Quantity::Bytes((of(&during) - of(&before)) / SLEEPERS as f64);
     section.push(Row::new("host with a component, processes = 1, RSS", Quantity::Bytes(before.resident)));
     section.push(Row::new(format!("each of {SLEEPERS} steps that wait, RSS"), each(|memory| memory.resident)));
@@ -145,7 +144,7 @@ async fn long_life(database: &TestDatabase, section: &mut Section) -> anyhow::Re
     let few: Memory = all(&mut host)?.into_iter().sum();
     throughput::run(database, &template, MANY - FEW).await?;
     let many: Memory = all(&mut host)?.into_iter().sum();
-    end(host).await?;
+    host.stop().await;
     let beside = format!("after {} steps", 4 * FEW);
     section.push(
         Row::new(format!("host after {} steps, RSS", 4 * MANY), Quantity::Bytes(many.resident))
@@ -155,11 +154,5 @@ async fn long_life(database: &TestDatabase, section: &mut Section) -> anyhow::Re
     section.push(
         Row::new("  RSS without pages of files", Quantity::Bytes(many.own)).beside(beside, Quantity::Bytes(few.own)),
     );
-    Ok(())
-}
-
-async fn end(host: HostProcess) -> anyhow::Result<()> {
-    host.signal(Signal::SIGTERM);
-    ensure!(host.ended().await.0.success(), "the host did not end well");
     Ok(())
 }

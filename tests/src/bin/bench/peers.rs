@@ -6,21 +6,20 @@
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use futures::TryStreamExt;
 use futures::future::try_join_all;
-use nix::sys::signal::Signal;
 use serde::Deserialize;
-use tasker_wasm_host::store::{ClaimRequest, Store, TemplateRow};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, workspace};
+use tasker_wasm_host::store::{Store, TemplateRow};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, claim_of, succeeded, workspace};
 use tokio::process::Command;
 
 use super::report::{Quantity, Row, Section};
 use super::samples::median;
 use super::setup::{EVEN, flat, tasks};
-use super::throughput::{self, completion};
+use super::throughput;
 
 const PEERS: [&str; 2] = ["graphile-worker", "pg-boss"];
 /// Turns of all, each in its turn.
@@ -98,13 +97,7 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
             store.create_tasks(batch).await.map(drop).map_err(Into::into)
         })
         .await?;
-    let request = ClaimRequest {
-        namespaces: vec![template.namespace.clone()],
-        places: Vec::new(),
-        limit: mode.together as u32,
-        host: "bench".into(),
-        lease: Duration::from_secs(30),
-    };
+    let request = claim_of(&template.namespace, mode.together as u32);
     let done = AtomicUsize::new(0);
     let start = Instant::now();
     try_join_all((0..mode.at_once).map(async |_| {
@@ -114,7 +107,7 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
                 // The others have the rest.
                 return Ok(());
             }
-            let completions = claimed.iter().map(completion).collect::<anyhow::Result<Vec<_>>>()?;
+            let completions: Vec<_> = claimed.iter().map(succeeded).collect();
             let report = store.complete_steps(&completions).await?;
             ensure!(report.refused() == 0, "a completion was refused");
             done.fetch_add(claimed.len(), Ordering::Relaxed);
@@ -145,7 +138,6 @@ async fn isolated(database: &TestDatabase, template: &TemplateRow) -> anyhow::Re
     let host = HostProcess::start(database, Settings { packages: &["linear"], config: &processes }).await;
     throughput::run(database, template, ISOLATED / 10).await?;
     let took = throughput::run(database, template, ISOLATED).await?;
-    host.signal(Signal::SIGTERM);
-    ensure!(host.ended().await.0.success(), "the host did not end well");
+    host.stop().await;
     Ok(ISOLATED as f64 / took.as_secs_f64())
 }

@@ -9,13 +9,12 @@ use futures::future::try_join_all;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use tasker_wasm_host::store::TemplateRow;
-use tasker_wasm_tests::{ApiClient, HostProcess, Settings, TestDatabase};
+use tasker_wasm_tests::{ApiClient, HostProcess, Settings, TestDatabase, one_step};
 use uuid::Uuid;
 
 use super::latency::{durable_commit, durable_table};
 use super::report::{Quantity, Row, Section};
 use super::samples::{Samples, median};
-use super::setup::one_step;
 
 /// Turns of one request and one commit, one after the other.
 const ALONE: usize = 1_000;
@@ -59,8 +58,7 @@ pub async fn measure() -> anyhow::Result<Section> {
         .await?;
     let asked = WARM_UP + ALONE + (1 + TURNS) * CLIENTS * REQUESTS;
     ensure!(usize::try_from(created)? == asked, "{created} tasks wait instead of {asked}");
-    host.signal(nix::sys::signal::Signal::SIGTERM);
-    ensure!(host.ended().await.0.success(), "the host did not end well");
+    host.stop().await;
     try_join_all(connections.into_iter().map(Connection::close)).await?;
     database.drop().await;
 

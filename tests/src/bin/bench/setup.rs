@@ -4,18 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
-use serde_json::value::RawValue;
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::grants::Granted;
-use tasker_wasm_host::host::register_template;
-use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{HttpSettings, Prepared, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::{NewTask, Store, TemplateRow};
-use tasker_wasm_host::template::{self, LoadedTemplate};
-use tasker_wasm_tests::{TestDatabase, package, workspace};
-use uuid::Uuid;
+use tasker_wasm_host::template;
+use tasker_wasm_tests::{TestDatabase, one_step, package, task, workspace};
 
 /// A sandbox as a host has it, and components in it.
 pub struct Setup {
@@ -67,7 +62,7 @@ pub fn config(database: &TestDatabase, packages: &[&str]) -> anyhow::Result<Conf
 
 /// The template of a package, registered if it is new.
 pub async fn registered(store: &Store, package_name: &str) -> anyhow::Result<TemplateRow> {
-    register(store, &template::load(&package(package_name).join("template.yaml"))?).await
+    tasker_wasm_tests::registered(store, &template::load(&package(package_name).join("template.yaml"))?).await
 }
 
 /// What the tasks of the linear example are given.
@@ -76,44 +71,6 @@ pub const EVEN: &str = r#"{"even_number": 6}"#;
 /// The first step of the linear example as a task of its own.
 pub async fn flat(store: &Store) -> anyhow::Result<TemplateRow> {
     one_step(store, "linear_workflow", "LinearWorkflow.StepHandlers.LinearStep1Handler").await
-}
-
-/// A template of one step, registered if it is new.
-pub async fn one_step(store: &Store, namespace: &str, callable: &str) -> anyhow::Result<TemplateRow> {
-    let name = callable.replace('.', "_").to_lowercase();
-    let text = format!(
-        "name: {name}\nnamespace_name: {namespace}\nversion: 1.0.0\nsteps:\n  - name: only\n    handler:\n      \
-         callable: {callable}\n"
-    );
-    let parsed = template::parse(&name, &text)?;
-    let digest = template::digest(&parsed.template);
-    let loaded = LoadedTemplate { path: name.into(), digest, template: parsed.template, warnings: parsed.warnings };
-    register(store, &loaded).await
-}
-
-async fn register(store: &Store, loaded: &LoadedTemplate) -> anyhow::Result<TemplateRow> {
-    let uuid = register_template(store, loaded).await?;
-    store.template(uuid).await?.context("the template was registered")
-}
-
-/// One more task of a template.
-pub fn task(template: &TemplateRow, context: &str) -> anyhow::Result<NewTask> {
-    let request = TaskRequest {
-        name: template.name.clone(),
-        namespace: template.namespace.clone(),
-        version: None,
-        context: RawValue::from_string(context.into())?,
-        initiator: "bench".into(),
-        source_system: "bench".into(),
-        reason: "to be timed".into(),
-        tags: Vec::new(),
-        priority: 0,
-        correlation_id: None,
-        parent_correlation_id: None,
-        // Each is a task of its own, though the context is the same.
-        idempotency_key: Some(Uuid::now_v7().to_string()),
-    };
-    Ok(plan_task(template, request, "test")?)
 }
 
 /// So many tasks of a template.

@@ -6,17 +6,16 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use nix::sys::signal::Signal;
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{HttpSettings, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::TemplateRow;
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, package, workspace};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, one_step, package, task, workspace};
 
 use super::bare;
 use super::report::{Row, Section};
 use super::samples::Samples;
-use super::setup::{Setup, compiled, one_step, task};
+use super::setup::{Setup, compiled};
 
 /// Turns in which compiled code is opened.
 const TURNS: usize = 20;
@@ -112,7 +111,6 @@ async fn first_step(database: &TestDatabase, template: &TemplateRow, processes: 
     }
     let took = start.elapsed();
     host.wait_for_line("claiming steps").await;
-    host.signal(Signal::SIGTERM);
-    ensure!(host.ended().await.0.success(), "the host did not end well");
+    host.stop().await;
     Ok(took)
 }

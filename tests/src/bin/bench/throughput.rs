@@ -5,22 +5,18 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use chrono::Utc;
 use futures::future::try_join_all;
-use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tasker_wasm_host::sandbox::{Invocation, Limits};
-use tasker_wasm_host::store::{
-    AttemptRecord, ClaimRequest, ClaimedStep, Completion, NewTask, Store, TemplateRow, Usage, Verdict,
-};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase};
+use tasker_wasm_host::store::{Store, TemplateRow};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, claim_of, succeeded};
 use uuid::Uuid;
 
 use super::cpu;
 use super::report::{Quantity, Row, Section};
 use super::samples::{Samples, median};
 use super::sandbox::linear_step;
-use super::setup::{Setup, registered, tasks};
+use super::setup::{EVEN, Setup, registered, tasks};
 
 /// Turns; the one in the middle counts.
 const TURNS: usize = 3;
@@ -98,9 +94,8 @@ pub async fn measure(setup: &Setup) -> anyhow::Result<Section> {
 
 const STEPS: usize = 4 * TASKS;
 
-async fn create(store: &Store, template: &TemplateRow) -> anyhow::Result<()> {
-    for batch in tasks(template, r#"{"even_number": 6}"#, TASKS)?.chunks(BATCH) {
-        let batch: &[NewTask] = batch;
+async fn create(store: &Store, template: &TemplateRow, count: usize) -> anyhow::Result<()> {
+    for batch in tasks(template, EVEN, count)?.chunks(BATCH) {
         store.create_tasks(batch).await?;
     }
     Ok(())
@@ -108,7 +103,7 @@ async fn create(store: &Store, template: &TemplateRow) -> anyhow::Result<()> {
 
 /// Claims and completes every step without a handler.
 async fn dispatch(store: &Store, database: &TestDatabase, template: &TemplateRow) -> anyhow::Result<f64> {
-    create(store, template).await?;
+    create(store, template, TASKS).await?;
     let start = Instant::now();
     let done = try_join_all((0..AT_ONCE).map(|_| drain(store, &template.namespace))).await?;
     let took = start.elapsed();
@@ -119,13 +114,7 @@ async fn dispatch(store: &Store, database: &TestDatabase, template: &TemplateRow
 
 /// Claims and completes until nothing is ready; the steps that another has claimed make more ready.
 async fn drain(store: &Store, namespace: &str) -> anyhow::Result<usize> {
-    let request = ClaimRequest {
-        namespaces: vec![namespace.to_owned()],
-        places: Vec::new(),
-        limit: BATCH as u32,
-        host: "bench".into(),
-        lease: Duration::from_secs(30),
-    };
+    let request = claim_of(namespace, BATCH as u32);
     let (mut done, mut idle) = (0, 0);
     while idle < 20 {
         let claimed = store.claim_steps(&request).await?;
@@ -135,32 +124,12 @@ async fn drain(store: &Store, namespace: &str) -> anyhow::Result<usize> {
             continue;
         }
         idle = 0;
-        let completions = claimed.iter().map(completion).collect::<anyhow::Result<Vec<_>>>()?;
+        let completions: Vec<_> = claimed.iter().map(succeeded).collect();
         let report = store.complete_steps(&completions).await?;
         ensure!(report.refused() == 0, "a completion was refused");
         done += claimed.len();
     }
     Ok(done)
-}
-
-/// A step that went well, as a handler would have it.
-pub fn completion(step: &ClaimedStep) -> anyhow::Result<Completion> {
-    Ok(Completion {
-        lease: step.lease.clone(),
-        verdict: Verdict::Complete { result: RawValue::from_string(r#"{"result": 36}"#.into())? },
-        metadata: RawValue::from_string("{}".into())?,
-        attempt: AttemptRecord {
-            outcome: "completed".into(),
-            error_type: None,
-            host: "bench".into(),
-            started_at: Utc::now(),
-            finished_at: Utc::now(),
-            usage: Usage::default(),
-            log: None,
-        },
-        growth: None,
-        events: None,
-    })
 }
 
 /// As many messages as there are steps, sent, read and deleted by PGMQ's own functions. Those who read at the same time
@@ -204,26 +173,44 @@ async fn host(database: &TestDatabase, template: &TemplateRow, processes: usize)
         host_cpu: (cpu::tree(host.id())? - host_before) / STEPS as u32,
         server_cpu: (cpu::server(database.pool()).await? - server_before) / STEPS as u32,
     };
-    host.signal(nix::sys::signal::Signal::SIGTERM);
-    ensure!(host.ended().await.0.success(), "the host did not end well");
+    host.stop().await;
     Ok(turn)
 }
 
 /// Tasks that wait until all are there; gives how long they took from then on.
 pub async fn run(database: &TestDatabase, template: &TemplateRow, count: usize) -> anyhow::Result<Duration> {
-    let pool = database.pool();
-    let pause = "update tasker.namespaces set paused_at = case when $2 then now() end where name = $1";
-    sqlx::query(pause).bind(&template.namespace).bind(true).execute(pool).await?;
-    for batch in tasks(template, r#"{"even_number": 6}"#, count)?.chunks(BATCH) {
-        database.store.create_tasks(batch).await?;
-    }
-    sqlx::query(pause).bind(&template.namespace).bind(false).execute(pool).await?;
+    let (store, pool) = (&database.store, database.pool());
+    create_waiting(store, pool, template, count).await?;
     let start = Instant::now();
-    database.store.notify_work().await?;
-    while unfinished(pool).await.context("counting")? > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    finish_waiting(store, pool, template, Duration::from_millis(20)).await?;
     Ok(start.elapsed())
+}
+
+/// Creates tasks of which nothing runs yet.
+pub async fn create_waiting(store: &Store, pool: &PgPool, template: &TemplateRow, count: usize) -> anyhow::Result<()> {
+    pause(pool, template, true).await?;
+    create(store, template, count).await
+}
+
+/// Lets hosts run what waits, and looks now and then until all tasks are complete.
+pub async fn finish_waiting(
+    store: &Store,
+    pool: &PgPool,
+    template: &TemplateRow,
+    look: Duration,
+) -> anyhow::Result<()> {
+    pause(pool, template, false).await?;
+    store.notify_work().await?;
+    while unfinished(pool).await.context("counting")? > 0 {
+        tokio::time::sleep(look).await;
+    }
+    Ok(())
+}
+
+async fn pause(pool: &PgPool, template: &TemplateRow, paused: bool) -> anyhow::Result<()> {
+    let pause = "update tasker.namespaces set paused_at = case when $2 then now() end where name = $1";
+    sqlx::query(pause).bind(&template.namespace).bind(paused).execute(pool).await?;
+    Ok(())
 }
 
 async fn unfinished(pool: &PgPool) -> anyhow::Result<i64> {

@@ -36,52 +36,87 @@ begin
 end
 $$;
 
--- Puts one message for each step into the queue of its task's namespace, hidden for so long from now, and answers which
--- message is whose. The steps are already in state 'enqueued', or 'in_progress' where their messages are hidden.
-create function tasker.send_steps(
-    p_steps uuid[], p_tasks uuid[], p_hidden interval default '0',
+-- What the message of a step says.
+create function tasker.step_message(p_task uuid, p_step uuid, p_correlation uuid, p_priority integer) returns jsonb
+language sql stable parallel safe as $$
+    select jsonb_build_object('task_uuid', p_task, 'step_uuid', p_step, 'correlation_id', p_correlation)
+        || case when p_priority = 0 then '{}' else jsonb_build_object('priority', p_priority) end
+$$;
+
+-- Puts messages into the queues of their namespaces, hidden for so long from now, and answers which message is whose.
+-- `p_namespaces` is in order, so that two senders meet the queues in one.
+--
+-- The statements of this file are planned each time they run, which costs more than they do: they are as simple as can be.
+create function tasker.send_messages(
+    p_namespaces text[], p_messages jsonb[], p_hidden interval default '0',
     out namespaces text[], out messages bigint[], out steps uuid[]
 )
 language plpgsql
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
 as $$
 declare
-    v_batch record;
-    v_sent record;
+    v_first integer := 1;
+    v_last integer;
+    v_message bigint;
+    v_step uuid;
 begin
-    -- Ordered by name, so that two senders meet the queues in one order.
-    for v_batch in
-        select t.namespace, array_agg(jsonb_build_object(
-            'task_uuid', t.task_uuid, 'step_uuid', ready.step_uuid, 'correlation_id', t.correlation_id
-        ) || case when t.priority = 0 then '{}' else jsonb_build_object('priority', t.priority) end
-        order by ready.place) as messages
-        from unnest(p_steps, p_tasks) with ordinality ready (step_uuid, task_uuid, place)
-        join tasker.tasks t on t.task_uuid = ready.task_uuid
-        group by t.namespace
-        order by t.namespace
-    loop
-        execute format(
-            'with sent as (
-                insert into pgmq.%I (vt, message) select clock_timestamp() + $2, message from unnest($1) message
-                returning msg_id, message ->> ''step_uuid'' as step_uuid
-            )
-            select array_agg(msg_id) as messages, array_agg(step_uuid::uuid) as steps from sent',
-            tasker.queue_table(v_batch.namespace)
-        ) into v_sent using v_batch.messages, p_hidden;
-        namespaces := namespaces || array_fill(v_batch.namespace, array[cardinality(v_sent.messages)]);
-        messages := messages || v_sent.messages;
-        steps := steps || v_sent.steps;
+    while v_first <= cardinality(p_namespaces) loop
+        v_last := v_first;
+        while p_namespaces[v_last + 1] = p_namespaces[v_first] loop
+            v_last := v_last + 1;
+        end loop;
+        for v_message, v_step in execute format(
+            'insert into pgmq.%I (vt, message) select clock_timestamp() + $2, unnest($1)
+            returning msg_id, (message ->> ''step_uuid'')::uuid',
+            tasker.queue_table(p_namespaces[v_first])
+        ) using p_messages[v_first:v_last], p_hidden
+        loop
+            messages := messages || v_message;
+            steps := steps || v_step;
+        end loop;
+        v_first := v_last + 1;
     end loop;
+    namespaces := p_namespaces;
 end
 $$;
 
--- Takes messages out of one queue. Their order does not matter: who waits for a message here holds the lock of its
--- step, and those who lock messages without it (claims, renewals) wait for nobody.
-create function tasker.delete_messages(p_namespace text, p_messages bigint[]) returns void
-language plpgsql as $$
+-- Puts one message for each step into the queue of its task's namespace. The steps are already in state 'enqueued'.
+create function tasker.send_steps(p_steps uuid[], p_tasks uuid[]) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set jit = off
+as $$
+declare
+    v_namespaces text[];
+    v_messages jsonb[];
 begin
-    execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespace)) using p_messages;
+    select array_agg(t.namespace order by t.namespace, ready.place),
+        array_agg(tasker.step_message(t.task_uuid, ready.step_uuid, t.correlation_id, t.priority)
+            order by t.namespace, ready.place)
+    into v_namespaces, v_messages
+    from unnest(p_steps, p_tasks) with ordinality ready (step_uuid, task_uuid, place)
+    join tasker.tasks t on t.task_uuid = ready.task_uuid;
+    perform tasker.send_messages(v_namespaces, v_messages);
+end
+$$;
+
+-- Takes messages out of their queues; `p_namespaces` is in order. That of a queue's messages does not matter: who waits
+-- for a message here holds the lock of its step, and those who lock messages without it (claims, renewals) wait for
+-- nobody.
+create function tasker.delete_messages(p_namespaces text[], p_messages bigint[]) returns void
+language plpgsql as $$
+declare
+    v_first integer := 1;
+    v_last integer;
+begin
+    while v_first <= cardinality(p_namespaces) loop
+        v_last := v_first;
+        while p_namespaces[v_last + 1] = p_namespaces[v_first] loop
+            v_last := v_last + 1;
+        end loop;
+        execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespaces[v_first]))
+        using p_messages[v_first:v_last];
+        v_first := v_last + 1;
+    end loop;
 end
 $$;
 

@@ -11,12 +11,13 @@ create function tasker.create_tasks(
     p_sinks integer[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[],
     p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[], p_step_max_attempts integer[],
     p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
-    out enqueued integer, out duplicates uuid[]
+    out enqueued integer, out duplicates uuid[], out created_at timestamptz
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
+#variable_conflict use_column
 declare
     v_now timestamptz := clock_timestamp();
     v_unknown uuid;
@@ -26,6 +27,7 @@ declare
     v_tasks uuid[];
 begin
     enqueued := 0;
+    created_at := v_now;
     select given.template_uuid into v_unknown
     from unnest(p_template_uuids, p_namespaces) given (template_uuid, namespace)
     where not exists (

@@ -68,7 +68,7 @@ create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], 
 returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_batch record;
@@ -92,7 +92,9 @@ begin
             perform tasker.hide_messages(v_batch.namespace, v_batch.held, '1 second');
         end if;
         if v_batch.done is not null then
-            perform tasker.delete_messages(v_batch.namespace, v_batch.done);
+            perform tasker.delete_messages(
+                array_fill(v_batch.namespace, array[cardinality(v_batch.done)]), v_batch.done
+            );
         end if;
         if v_batch.unknown is not null then
             perform pgmq.archive(tasker.queue_name(v_batch.namespace), v_batch.unknown);
@@ -106,7 +108,7 @@ $$;
 create function tasker.ancestry(p_steps uuid[]) returns table (place bigint, ancestor uuid)
 language plpgsql stable rows 100
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off set work_mem = '64kB'
+set enable_material = off set jit = off set work_mem = '64kB'
 as $$
 begin
     return query
@@ -131,7 +133,7 @@ returns table (
 )
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -143,14 +145,16 @@ begin
     for v_read in
         select a.place, json_object_agg(s.name, json_build_object(
             'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', case
-                when s.brief is not null and exists (
-                    select from tasker.steps worker
-                    where worker.step_uuid = p_steps[a.place] and worker.batch_uuid = s.step_uuid
+                when s.brief is not null and s.step_uuid = (
+                    select worker.batch_uuid from tasker.steps worker where worker.step_uuid = p_steps[a.place]
                 ) then s.brief else s.result end
         )) as results
         from tasker.ancestry(p_steps) a
-        join tasker.steps s on s.step_uuid = a.ancestor
-        where s.state in ('complete', 'resolved_manually')
+        cross join lateral (
+            -- Kept apart: on a table that is small as yet the planner would read all of it, and go on to.
+            select * from tasker.steps s where s.step_uuid = a.ancestor and s.state in ('complete', 'resolved_manually')
+            offset 0
+        ) s
         group by a.place
     loop
         v_results[v_read.place] := v_read.results;
@@ -208,7 +212,7 @@ returns table (
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 #variable_conflict use_column
 declare

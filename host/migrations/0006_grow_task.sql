@@ -8,7 +8,7 @@
 create function tasker.grow_task(p_step uuid, p_growth json) returns boolean
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();

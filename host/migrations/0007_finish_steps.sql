@@ -25,7 +25,7 @@ create function tasker.release_workers(p_batches uuid[], p_failed_batches uuid[]
 returns uuid[]
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_batch record;
@@ -79,7 +79,7 @@ create function tasker.finish_steps(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -89,10 +89,11 @@ declare
     v_batches uuid[];
     v_failed_batches uuid[];
     v_released uuid[];
-    v_ready uuid[];
-    v_ready_tasks uuid[];
-    v_taken uuid[];
-    v_taken_tasks uuid[];
+    v_ready_namespaces text[];
+    v_ready_messages jsonb[];
+    v_taken_namespaces text[];
+    v_taken_messages jsonb[];
+    v_sent record;
 begin
     enqueued := 0;
 
@@ -147,7 +148,7 @@ begin
         v_released := tasker.release_workers(v_batches, coalesce(v_failed_batches, '{}'));
     end if;
     if v_parents is not null or v_released is not null then
-        with finished as (
+        with fewer as (
             select child_uuid, count(*)::integer as parents
             from (
                 select e.child_uuid from tasker.edges e where e.parent_uuid = any (v_parents)
@@ -155,51 +156,56 @@ begin
             ) each
             group by child_uuid
         ), held as (
-            select finished.*, s.task_uuid, s.state = 'pending' and s.pending_parents = finished.parents as ready
-            from finished join tasker.steps s on s.step_uuid = finished.child_uuid
+            select fewer.*, s.task_uuid, s.state = 'pending' and s.pending_parents = fewer.parents as ready
+            from fewer join tasker.steps s on s.step_uuid = fewer.child_uuid
             order by s.step_uuid
             for update of s
-        ), taken as (
-            select child_uuid from (
-                select held.child_uuid, open.places,
-                    row_number() over (partition by open.namespace order by held.child_uuid) as place
-                from unnest(p_open, p_places) open (namespace, places)
-                join tasker.namespaces n on n.name = open.namespace and n.paused_at is null and n.max_concurrent is null
-                cross join held
-                join tasker.tasks t on t.task_uuid = held.task_uuid and t.namespace = open.namespace
-                where held.ready and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
-            ) ranked
-            where place <= places
+        ), placed as (
+            select held.*, t.namespace, t.correlation_id, t.priority, held.ready and coalesce(
+                row_number() over (partition by open.namespace, held.ready order by held.child_uuid) <= open.places, false
+            ) as taken
+            from held
+            join tasker.tasks t on t.task_uuid = held.task_uuid
+            left join (
+                select given.namespace, given.places from unnest(p_open, p_places) given (namespace, places)
+                join tasker.namespaces n on n.name = given.namespace
+                where n.paused_at is null and n.max_concurrent is null
+            ) open on open.namespace = t.namespace
+                and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
         ), counted as (
             update tasker.steps s
-            set pending_parents = s.pending_parents - goes_on.parents, updated_at = v_now,
-                state = case when goes_on.taken then 'in_progress' when goes_on.ready then 'enqueued' else s.state end,
-                attempts = s.attempts + goes_on.taken::integer, claims = s.claims + goes_on.taken::integer,
-                claimed_by = case when goes_on.taken then p_host else s.claimed_by end,
-                claimed_at = case when goes_on.taken then v_now else s.claimed_at end
-            from (
-                select held.*, exists (select from taken where taken.child_uuid = held.child_uuid) as taken from held
-            ) goes_on
-            where s.step_uuid = goes_on.child_uuid
-            returning s.step_uuid, s.task_uuid, s.attempts, goes_on.ready, goes_on.taken
+            set pending_parents = s.pending_parents - placed.parents, updated_at = v_now,
+                state = case when placed.taken then 'in_progress' when placed.ready then 'enqueued' else s.state end,
+                attempts = s.attempts + placed.taken::integer, claims = s.claims + placed.taken::integer,
+                claimed_by = case when placed.taken then p_host else s.claimed_by end,
+                claimed_at = case when placed.taken then v_now else s.claimed_at end
+            from placed
+            where s.step_uuid = placed.child_uuid
+            returning s.step_uuid, s.task_uuid, s.attempts, placed.ready, placed.taken, placed.namespace,
+                placed.correlation_id, placed.priority
         ), logged as (
             insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
             select task_uuid, step_uuid, v_now, null, 'pending', 'enqueued' from counted where ready
             union all
             select task_uuid, step_uuid, v_now, attempts, 'enqueued', 'in_progress' from counted where taken
         )
-        select array_agg(step_uuid order by step_uuid) filter (where not taken),
-            array_agg(task_uuid order by step_uuid) filter (where not taken),
-            array_agg(step_uuid order by step_uuid) filter (where taken),
-            array_agg(task_uuid order by step_uuid) filter (where taken)
-        into v_ready, v_ready_tasks, v_taken, v_taken_tasks from counted where ready;
-        if v_ready is not null then
-            perform tasker.send_steps(v_ready, v_ready_tasks);
-            enqueued := cardinality(v_ready);
+        select array_agg(namespace) filter (where not taken), array_agg(message) filter (where not taken),
+            array_agg(namespace) filter (where taken), array_agg(message) filter (where taken)
+        into v_ready_namespaces, v_ready_messages, v_taken_namespaces, v_taken_messages
+        from (
+            select namespace, taken, tasker.step_message(task_uuid, step_uuid, correlation_id, priority) as message
+            from counted where ready
+            order by namespace, step_uuid
+        ) ready;
+        if v_ready_namespaces is not null then
+            v_sent := tasker.send_messages(v_ready_namespaces, v_ready_messages);
+            enqueued := cardinality(v_ready_namespaces);
         end if;
-        if v_taken is not null then
-            select * into taken_namespaces, taken_messages, taken_steps
-            from tasker.send_steps(v_taken, v_taken_tasks, p_lease);
+        if v_taken_namespaces is not null then
+            v_sent := tasker.send_messages(v_taken_namespaces, v_taken_messages, p_lease);
+            taken_namespaces := v_sent.namespaces;
+            taken_messages := v_sent.messages;
+            taken_steps := v_sent.steps;
         end if;
     end if;
 end

@@ -29,12 +29,12 @@ create function tasker.complete_steps(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
-    v_batch record;
     v_growing record;
+    v_followed record;
     v_namespaces text[];
     v_messages bigint[];
     v_done uuid[];
@@ -111,7 +111,7 @@ begin
             started_at, finished_at, outcome, error_type, host, error::json, log::json
         from done
     )
-    select array_agg(place::integer), array_agg(namespace), array_agg(message),
+    select array_agg(place::integer), array_agg(namespace order by namespace), array_agg(message order by namespace),
         array_agg(step_uuid) filter (where verdict = 'complete'), array_agg(step_uuid) filter (where verdict = 'error'),
         array_agg(namespace) filter (where events is not null), array_agg(events) filter (where events is not null),
         min(delay_ms) filter (where verdict = 'retry')
@@ -124,19 +124,19 @@ begin
 
     -- 4. What follows.
     if v_done is not null or v_failed is not null then
-        select * into enqueued, changed_tasks, changed_states, taken_namespaces, taken_messages, taken_steps
-        from tasker.finish_steps(v_done, v_failed, p_hosts[1], make_interval(secs => p_lease_seconds), p_open, p_places);
+        v_followed := tasker.finish_steps(
+            v_done, v_failed, p_hosts[1], make_interval(secs => p_lease_seconds), p_open, p_places
+        );
+        enqueued := v_followed.enqueued;
+        changed_tasks := v_followed.changed_tasks;
+        changed_states := v_followed.changed_states;
+        taken_namespaces := v_followed.taken_namespaces;
+        taken_messages := v_followed.taken_messages;
+        taken_steps := v_followed.taken_steps;
     end if;
     if v_events is not null then
         perform tasker.send_events(v_event_namespaces, v_events);
     end if;
-    for v_batch in
-        select namespace, array_agg(message) as messages
-        from unnest(v_namespaces, v_messages) finished (namespace, message)
-        group by namespace
-        order by namespace
-    loop
-        perform tasker.delete_messages(v_batch.namespace, v_batch.messages);
-    end loop;
+    perform tasker.delete_messages(v_namespaces, v_messages);
 end
 $$;

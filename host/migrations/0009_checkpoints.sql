@@ -32,7 +32,7 @@ create function tasker.growth_state(p_task uuid)
 returns table (version integer, step_uuid uuid, name text, template_step text, finished boolean)
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 begin
     return query

@@ -8,7 +8,7 @@ create function tasker.renew_leases(
 ) returns setof uuid
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_batch record;
@@ -44,7 +44,7 @@ create function tasker.release_steps(p_steps uuid[], p_claims integer[], p_names
 returns integer
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_batch record;

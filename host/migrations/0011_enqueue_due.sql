@@ -4,7 +4,7 @@
 create function tasker.enqueue_due(p_limit integer, out enqueued integer, out next_in_ms bigint)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     -- A variable, because a condition on clock_timestamp() itself can not use the index.

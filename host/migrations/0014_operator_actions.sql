@@ -11,7 +11,7 @@
 create function tasker.cancel_steps(p_task uuid, p_actor text, p_reason text) returns integer
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -127,7 +127,7 @@ $$;
 create function tasker.resume_task(p_task uuid, p_actor text, p_reason text, out enqueued integer, out task_state text)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -165,7 +165,7 @@ $$;
 create function tasker.reset_steps(p_steps uuid[], p_actor text, p_reason text) returns integer
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -312,7 +312,7 @@ create function tasker.end_step(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz;
@@ -399,7 +399,7 @@ create function tasker.reset_task(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_state tasker.task_state;

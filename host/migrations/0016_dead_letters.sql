@@ -109,7 +109,7 @@ create function tasker.detect_stale_tasks(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -15,7 +15,7 @@ create function tasker.purge_tasks(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 declare
     v_looked integer;

@@ -94,7 +94,7 @@ returns table (
 )
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 begin
     return query
@@ -125,7 +125,7 @@ returns table (
 )
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set jit = off
+set enable_material = off set jit = off
 as $$
 begin
     return query

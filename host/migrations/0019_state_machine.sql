@@ -22,42 +22,65 @@ begin
 end
 $$;
 
+create function tasker.is_task_transition(p_from tasker.task_state, p_to tasker.task_state) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+    if p_to = 'resolved_manually' then
+        return true;
+    end if;
+    case p_from
+        when 'steps_in_process' then
+            return p_to in (
+                'complete', 'blocked_by_failures', 'evaluating_results', 'waiting_for_retry', 'error', 'cancelled'
+            );
+        when 'pending' then return p_to in ('initializing', 'steps_in_process', 'complete', 'cancelled');
+        when 'initializing' then
+            return p_to in ('enqueuing_steps', 'waiting_for_dependencies', 'complete', 'cancelled');
+        when 'enqueuing_steps' then return p_to in ('steps_in_process', 'error', 'cancelled');
+        when 'evaluating_results' then
+            return p_to in (
+                'enqueuing_steps', 'waiting_for_dependencies', 'blocked_by_failures', 'complete', 'cancelled'
+            );
+        when 'waiting_for_dependencies' then return p_to in ('evaluating_results', 'error', 'cancelled');
+        when 'waiting_for_retry' then return p_to in ('enqueuing_steps', 'error', 'cancelled');
+        when 'blocked_by_failures' then return p_to in ('steps_in_process', 'complete', 'error', 'cancelled');
+        when 'error' then return p_to in ('pending', 'steps_in_process', 'complete');
+        else return false;
+    end case;
+end
+$$;
+
+create function tasker.is_step_transition(p_from tasker.step_state, p_to tasker.step_state) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+    if p_to in ('complete', 'resolved_manually') then
+        return true;
+    end if;
+    case p_from
+        when 'pending' then
+            return p_to in ('in_progress', 'enqueued', 'waiting_for_retry', 'error', 'cancelled');
+        when 'enqueued' then return p_to in ('in_progress', 'waiting_for_retry', 'error', 'cancelled');
+        when 'in_progress' then
+            return p_to in (
+                'enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration', 'waiting_for_retry',
+                'error', 'cancelled'
+            );
+        when 'enqueued_for_orchestration' then return p_to in ('error', 'cancelled');
+        when 'enqueued_as_error_for_orchestration' then return p_to in ('waiting_for_retry', 'error', 'cancelled');
+        when 'waiting_for_retry' then return p_to in ('pending', 'enqueued', 'cancelled');
+        when 'error' then return p_to in ('pending', 'enqueued', 'cancelled');
+        else return false;
+    end case;
+end
+$$;
+
 create trigger task_transitions before update of state on tasker.tasks
-for each row when (
-    old.state <> new.state and new.state <> 'resolved_manually' and not case old.state
-        when 'pending' then new.state in ('initializing', 'steps_in_process', 'complete', 'cancelled')
-        when 'initializing' then new.state in ('enqueuing_steps', 'waiting_for_dependencies', 'complete', 'cancelled')
-        when 'enqueuing_steps' then new.state in ('steps_in_process', 'error', 'cancelled')
-        when 'steps_in_process' then new.state in (
-            'evaluating_results', 'waiting_for_retry', 'blocked_by_failures', 'complete', 'error', 'cancelled'
-        )
-        when 'evaluating_results' then new.state in (
-            'enqueuing_steps', 'waiting_for_dependencies', 'blocked_by_failures', 'complete', 'cancelled'
-        )
-        when 'waiting_for_dependencies' then new.state in ('evaluating_results', 'error', 'cancelled')
-        when 'waiting_for_retry' then new.state in ('enqueuing_steps', 'error', 'cancelled')
-        when 'blocked_by_failures' then new.state in ('steps_in_process', 'complete', 'error', 'cancelled')
-        when 'error' then new.state in ('pending', 'steps_in_process', 'complete')
-        else false
-    end
-) execute function tasker.refuse_transition('task');
+for each row when (old.state <> new.state and not tasker.is_task_transition(old.state, new.state))
+execute function tasker.refuse_transition('task');
 
 create trigger step_transitions before update of state on tasker.steps
-for each row when (
-    old.state <> new.state and new.state not in ('complete', 'resolved_manually') and not case old.state
-        when 'pending' then new.state in ('enqueued', 'in_progress', 'waiting_for_retry', 'error', 'cancelled')
-        when 'enqueued' then new.state in ('in_progress', 'waiting_for_retry', 'error', 'cancelled')
-        when 'in_progress' then new.state in (
-            'enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration', 'waiting_for_retry',
-            'error', 'cancelled'
-        )
-        when 'enqueued_for_orchestration' then new.state in ('error', 'cancelled')
-        when 'enqueued_as_error_for_orchestration' then new.state in ('waiting_for_retry', 'error', 'cancelled')
-        when 'waiting_for_retry' then new.state in ('pending', 'enqueued', 'cancelled')
-        when 'error' then new.state in ('pending', 'enqueued', 'cancelled')
-        else false
-    end
-) execute function tasker.refuse_transition('step');
+for each row when (old.state <> new.state and not tasker.is_step_transition(old.state, new.state))
+execute function tasker.refuse_transition('step');
 
 -- What happened stays written. The purge of old tasks says that it is one, for its own transaction.
 create function tasker.refuse_change_of_history() returns trigger

@@ -3,6 +3,7 @@
 
 pub mod by_hand;
 mod components;
+pub mod creation;
 mod processes;
 mod services;
 pub mod trial;

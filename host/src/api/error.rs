@@ -3,6 +3,8 @@
 //! What the caller did wrong is told in full. What failed in here is told in one sentence that names nothing of the
 //! database or the machine; the log has the rest, under the request's id.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -168,6 +170,12 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<StoreError>> for ApiError {
+    fn from(error: Arc<StoreError>) -> Self {
         if error.is_transient() {
             tracing::warn!(%error, "a request can't be answered now");
             return Self::unavailable();

@@ -220,10 +220,11 @@ async fn create(
     let Some(template) = template else { return Err(no_template(&app, &caller, &request).await?) };
     let by_key = request.idempotency_key.is_some();
     let task = plan_task(&template, request, &app.services.config.common.execution.environment)?;
-    let created = app.store.create_tasks(std::slice::from_ref(&task)).await?;
-    let Some(existing) = created.duplicates.first().copied().flatten() else {
+    let (task, report) = app.services.creation.create(task).await?;
+    let Some(existing) = report.duplicate() else {
         app.services.work_is_there().await;
-        return found(&app, &caller, task.task_uuid).await.map(Json);
+        let view = TaskView::created(&task, report.created_at);
+        return Ok(Json(TaskResponse::new(view, StepReadiness::created(&task), &caller)));
     };
     if may_replay {
         let before = found(&app, &caller, existing).await?;

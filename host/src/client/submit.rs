@@ -29,7 +29,7 @@ impl Client {
         let task = plan_task(&template, request, &self.environment)
             .map_err(|error| ClientError::permanent(error.to_string()))?;
         let created = self.store.create_tasks(std::slice::from_ref(&task)).await.map_err(unanswered)?;
-        match created.duplicates.first().copied().flatten() {
+        match created.duplicate() {
             Some(existing) if by_key => self.task(&caller.namespace, existing, bytes).await,
             Some(existing) => {
                 let template = format!("{}/{}/{}", task.namespace, task.name, task.version);

@@ -72,7 +72,7 @@ async fn claim(shared: &Shared, room: &Room) -> Vec<ClaimedStep> {
         host: shared.settings.worker_id.clone(),
         lease: shared.settings.lease,
     };
-    match shared.store.claim_steps(&request).await {
+    match shared.claims.claim_steps(&request).await {
         Ok(steps) => steps,
         Err(error) => {
             tracing::error!(%error, "can't claim steps: trying again at the next poll");

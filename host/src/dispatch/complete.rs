@@ -67,6 +67,10 @@ pub(super) async fn run(
     mut finished: mpsc::Receiver<Finished>,
     onwards: mpsc::WeakSender<Claimed>,
 ) {
+    // Opens the connection before the first end has to wait for that.
+    if let Err(error) = shared.completions.ping().await {
+        tracing::warn!(%error, "can't open the connection that results are committed over: trying again with the first");
+    }
     let mut ends = Vec::with_capacity(BATCH);
     while finished.recv_many(&mut ends, BATCH).await > 0 {
         wait_for_company(&shared, &mut finished, &mut ends).await;
@@ -156,7 +160,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
         // Of a backlog that grows there is nothing to tell.
         let news = completions.iter().any(|completion| !shared.backlog.holds(&completion.lease.namespace));
         let sent = Instant::now();
-        let committed = shared.store.complete_and_go_on(&completions, &go_on).await;
+        let committed = shared.completions.complete_and_go_on(&completions, &go_on).await;
         let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding))| Ended {
             completion,
             outbox,

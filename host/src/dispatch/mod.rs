@@ -98,6 +98,9 @@ pub struct Settings {
 struct Shared {
     settings: Settings,
     store: Store,
+    /// The connections of the two stages that are always asking.
+    claims: Store,
+    completions: Store,
     sandbox: Sandbox,
     components: Arc<Components>,
     events: Events,
@@ -198,6 +201,8 @@ impl Dispatch {
             aborting: CancellationToken::new(),
             finished: CancellationToken::new(),
             changes: broadcast::Sender::new(CHANGES),
+            claims: store.alone(),
+            completions: store.alone(),
             settings,
             store,
             sandbox,
@@ -246,6 +251,8 @@ impl Dispatch {
         }
         self.shared.finished.cancel();
         while self.timers.join_next().await.is_some() {}
+        self.shared.claims.close().await;
+        self.shared.completions.close().await;
         Drained { put_back: self.shared.in_flight.put_back(), refused: self.shared.in_flight.refused() }
     }
 

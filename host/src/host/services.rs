@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
+use super::creation::Creation;
 use super::processes::Workers;
 use crate::config::Config;
 use crate::config::limits::LimitSet;
@@ -25,6 +26,8 @@ const GIVEN_UP: Duration = Duration::from_secs(1);
 pub struct Services {
     /// Connections.
     pub store: Store,
+    /// Where tasks are created.
+    pub creation: Creation,
     /// The settings.
     pub config: Arc<Config>,
     /// The handlers that run here.
@@ -154,8 +157,10 @@ impl Services {
     /// Those of a running host.
     pub(super) async fn beside(host: &Host) -> Result<Self, StoreError> {
         let web = &host.config.orchestration.web;
+        let store = host.store().apart(web.max_connections, web.request_timeout + GIVEN_UP).await?;
         Ok(Self {
-            store: host.store().apart(web.max_connections, web.request_timeout + GIVEN_UP).await?,
+            creation: Creation::start(store.clone()),
+            store,
             config: Arc::clone(&host.config),
             handlers: Arc::clone(&host.handlers),
             metrics: host.metrics.clone(),
@@ -181,8 +186,10 @@ impl Services {
         workers: Workers,
     ) -> Result<Self, StoreError> {
         let web = &config.orchestration.web;
+        let store = store.apart(web.max_connections, web.request_timeout + GIVEN_UP).await?;
         Ok(Self {
-            store: store.apart(web.max_connections, web.request_timeout + GIVEN_UP).await?,
+            creation: Creation::start(store.clone()),
+            store,
             config: Arc::clone(config),
             handlers: Arc::clone(handlers),
             metrics: metrics.clone(),
@@ -202,7 +209,8 @@ impl Services {
     /// Those of a command that works on the database itself.
     pub fn of_command(store: Store, config: Arc<Config>) -> Self {
         let (handlers, metrics) = (Arc::default(), Metrics::default());
-        Self { store, config, handlers, metrics, started: Instant::now(), running: None }
+        let creation = Creation::start(store.clone());
+        Self { store, creation, config, handlers, metrics, started: Instant::now(), running: None }
     }
 
     /// Says that there is work in the queues: to this host, or else to the others.

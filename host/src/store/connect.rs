@@ -55,25 +55,18 @@ impl Store {
         Self::open(options, connections.max(1), Arc::clone(&self.target)).await
     }
 
+    /// One other connection to the same server, opened when it is first used. A server process serves each connection, and
+    /// has all of its own in its caches only while it is asked again and again: what is asked one after the other, and all
+    /// the time, is better asked of the same one. The connections of a pool are used in turns.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        let pool = pool(1).connect_lazy_with(self.options.clone());
+        Self { pool, ..self.clone() }
+    }
+
     async fn open(options: PgConnectOptions, connections: u32, target: Arc<str>) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new()
-            .min_connections(connections)
-            .max_connections(connections)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .before_acquire(|connection, rest| {
-                Box::pin(async move {
-                    if rest.idle_for > TRUSTED_REST {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| explain(error, &target))?;
+        let pool = pool(connections).min_connections(connections).connect_with(options.clone()).await;
+        let pool = pool.map_err(|error| explain(error, &target))?;
         // Held together, they are as many connections as the pool may have.
         let held = try_join_all((0..connections).map(|_| pool.acquire())).await;
         drop(held.map_err(|error| explain(error, &target))?);
@@ -102,6 +95,23 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .before_acquire(|connection, rest| {
+            Box::pin(async move {
+                if rest.idle_for > TRUSTED_REST {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {

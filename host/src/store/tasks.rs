@@ -1,5 +1,6 @@
 //! Creating tasks: many of them, with their steps and edges, in one commit.
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -43,6 +44,13 @@ pub struct NewTask {
     pub steps: Vec<NewStep>,
 }
 
+impl NewTask {
+    /// Its labels as they are stored, a JSON array.
+    pub(super) fn tags_json(&self) -> Box<RawValue> {
+        serde_json::value::to_raw_value(&self.tags).expect("texts are JSON")
+    }
+}
+
 /// A step of a [`NewTask`].
 #[derive(Debug, Clone)]
 pub struct NewStep {
@@ -60,6 +68,16 @@ pub struct NewStep {
     pub inputs: Box<RawValue>,
 }
 
+impl NewStep {
+    /// The places of the steps it waits for, each once.
+    pub(super) fn awaited(&self) -> Vec<usize> {
+        let mut parents = self.parents.clone();
+        parents.sort_unstable();
+        parents.dedup();
+        parents
+    }
+}
+
 /// What came of a call that creates tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CreationReport {
@@ -67,6 +85,22 @@ pub struct CreationReport {
     pub enqueued: u32,
     /// For each task given, the task that has its identity already; none for those that were created.
     pub duplicates: Vec<Option<Uuid>>,
+    /// When the others were created.
+    pub created_at: DateTime<Utc>,
+}
+
+impl CreationReport {
+    /// What it says of the task at this place alone.
+    #[must_use]
+    pub fn of(&self, place: usize) -> Self {
+        Self { duplicates: vec![self.duplicates.get(place).copied().flatten()], ..self.clone() }
+    }
+
+    /// The task that has the identity of the first already.
+    #[must_use]
+    pub fn duplicate(&self) -> Option<Uuid> {
+        self.duplicates.first().copied().flatten()
+    }
 }
 
 /// The steps and edges of all tasks, column by column.
@@ -90,9 +124,7 @@ impl<'a> Columns<'a> {
     fn add(&mut self, task: &'a NewTask) {
         let mut is_sink = vec![true; task.steps.len()];
         for step in &task.steps {
-            let mut parents = step.parents.clone();
-            parents.sort_unstable();
-            parents.dedup();
+            let parents = step.awaited();
             for &parent in &parents {
                 is_sink[parent] = false;
                 self.edge_parents.push(task.steps[parent].step_uuid);
@@ -127,9 +159,9 @@ impl Store {
         for task in tasks {
             steps.add(task);
         }
-        let tags: Vec<String> = tasks.iter().map(|task| serde_json::json!(task.tags).to_string()).collect();
-        let (enqueued, duplicates): (i32, Option<Vec<Option<Uuid>>>) = sqlx::query_as(
-            "select enqueued, duplicates from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+        let tags: Vec<_> = tasks.iter().map(NewTask::tags_json).collect();
+        let (enqueued, duplicates, created_at): (i32, Option<Vec<Option<Uuid>>>, _) = sqlx::query_as(
+            "select enqueued, duplicates, created_at from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
                 $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         )
         .bind(column(tasks, |task| task.task_uuid))
@@ -145,7 +177,7 @@ impl Store {
         .bind(column(tasks, |task| task.initiator.as_str()))
         .bind(column(tasks, |task| task.source_system.as_str()))
         .bind(column(tasks, |task| task.reason.as_str()))
-        .bind(tags)
+        .bind(column(&tags, |tags| tags.get()))
         .bind(column(tasks, |task| task.context.get()))
         .bind(steps.sinks)
         .bind(steps.uuids)
@@ -164,6 +196,7 @@ impl Store {
         Ok(CreationReport {
             enqueued: enqueued.unsigned_abs(),
             duplicates: duplicates.unwrap_or_else(|| vec![None; tasks.len()]),
+            created_at,
         })
     }
 }

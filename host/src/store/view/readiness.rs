@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use crate::store::{StepState, Store, StoreError, states};
+use crate::store::{NewStep, NewTask, StepState, Store, StoreError, states};
 
 /// How far a step is. Times are in UTC and do not say so, as Tasker's do.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -59,6 +59,42 @@ impl Store {
     }
 }
 
+impl StepReadiness {
+    /// The steps of a task that has just been created, as they are until somebody does something with it.
+    #[must_use]
+    pub fn created(task: &NewTask) -> Vec<Self> {
+        let created = |step: &NewStep| {
+            let parents = step.awaited().len() as i64;
+            Self {
+                workflow_step_uuid: step.step_uuid,
+                task_uuid: task.task_uuid,
+                named_step_uuid: named(&step.name),
+                name: step.name.clone(),
+                current_state: if parents == 0 { StepState::Enqueued } else { StepState::Pending },
+                dependencies_satisfied: parents == 0,
+                retry_eligible: true,
+                ready_for_execution: false,
+                last_failure_at: None,
+                next_retry_at: None,
+                total_parents: parents,
+                completed_parents: 0,
+                attempts: 0,
+                max_attempts: step.max_attempts,
+                backoff_request_seconds: None,
+                last_attempted_at: None,
+            }
+        };
+        let mut steps: Vec<_> = task.steps.iter().map(created).collect();
+        steps.sort_by_key(|step| step.workflow_step_uuid);
+        steps
+    }
+}
+
+/// The key of all steps of a name.
+fn named(step: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, step.as_bytes())
+}
+
 impl<'r> FromRow<'r, PgRow> for StepReadiness {
     fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
         let naive = |column| row.try_get::<Option<DateTime<Utc>>, _>(column).map(|at| at.map(|at| at.naive_utc()));
@@ -69,7 +105,7 @@ impl<'r> FromRow<'r, PgRow> for StepReadiness {
         Ok(Self {
             workflow_step_uuid: row.try_get("step_uuid")?,
             task_uuid: row.try_get("task_uuid")?,
-            named_step_uuid: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()),
+            named_step_uuid: named(&name),
             name,
             current_state: states::read(row.try_get("current_state")?)?,
             dependencies_satisfied: pending_parents == 0,

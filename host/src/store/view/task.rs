@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use crate::store::{ExecutionStatus, HealthStatus, RecommendedAction, Store, StoreError, TaskState, states};
+use crate::store::{ExecutionStatus, HealthStatus, NewTask, RecommendedAction, Store, StoreError, TaskState, states};
 
 /// A task with the counts of its steps: each is pending, in progress, completed, failed or cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -122,6 +122,47 @@ impl Store {
             "select exists (select from tasker.tasks where task_uuid = $2 and ($1::text[] is null or namespace = any ($1)))",
         );
         Ok(has.bind(namespaces).bind(task).fetch_one(&self.pool).await?)
+    }
+}
+
+impl TaskView {
+    /// A task that has just been created, as it is seen until somebody does something with it.
+    #[must_use]
+    pub fn created(task: &NewTask, at: DateTime<Utc>) -> Self {
+        let total = task.steps.len() as i64;
+        let in_progress = task.steps.iter().filter(|step| step.parents.is_empty()).count() as i64;
+        let counts = Counts { total, in_progress, ..Counts::default() };
+        let status = if total == 0 { TaskState::Complete } else { TaskState::StepsInProcess };
+        let (execution_status, recommended_action) = counts.execution(status);
+        Self {
+            task_uuid: task.task_uuid,
+            name: task.name.clone(),
+            namespace: task.namespace.clone(),
+            version: task.version.clone(),
+            status,
+            created_at: at,
+            updated_at: at,
+            completed_at: (total == 0).then_some(at),
+            context: task.context.clone(),
+            initiator: task.initiator.clone(),
+            source_system: task.source_system.clone(),
+            reason: task.reason.clone(),
+            priority: task.priority,
+            tags: task.tags_json(),
+            correlation_id: task.correlation_id,
+            parent_correlation_id: task.parent_correlation_id,
+            template_uuid: task.template_uuid,
+            total_steps: total,
+            pending_steps: total - in_progress,
+            in_progress_steps: in_progress,
+            completed_steps: 0,
+            failed_steps: 0,
+            ready_steps: 0,
+            execution_status,
+            recommended_action,
+            completion_percentage: counts.percentage(status),
+            health_status: counts.health(status),
+        }
     }
 }
 

@@ -1,34 +1,39 @@
 //! Compiled components on disk.
 //!
-//! Compiling a TypeScript component takes about ten seconds, mapping a compiled one a few dozen milliseconds, so every
+//! Compiling a TypeScript component takes about ten seconds, loading a compiled one five milliseconds, so every
 //! process of every host on a machine shares one directory of compiled code:
 //!
 //! | file | contents |
 //! |---|---|
 //! | `<digest>-<fingerprint>.cwasm` | machine code of the component with this SHA-256, for this compiler, settings and CPU |
-//! | `<digest>-<fingerprint>.sum` | SHA-256 of the `.cwasm`; also the file that is locked |
+//! | `<digest>-<fingerprint>.sum` | checksum of the `.cwasm`; also the file that is locked |
 //!
 //! *One compiles, the others wait*: the lock is exclusive while an entry is written, and the kernel drops it when its
 //! holder dies. *Nothing half-written is loaded*: the code is written aside, synced and renamed, and must match its sum
 //! each time it is loaded, so that a truncated or rotten entry is compiled again. *Nothing foreign is loaded*: machine
 //! code is trusted code, and whoever can write it can write its sum too; the defence is the directory, which must belong
-//! to this user and be closed to everybody else.
+//! to this user and be closed to everybody else. So the sum is against accidents alone, and of the fastest kind: SHA-256
+//! took 20 of the 26 ms in which 40 MB were loaded, XXH3 on two cores takes 4 of 5.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Instant, SystemTime};
 
-use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::registry::Digest;
 
 /// Compiled components together may take this many bytes; beyond it, those not used for the longest time go. A TypeScript
 /// component takes about 40 MB compiled, and each rebuild of one makes a new entry.
 const MAX_BYTES: u64 = 2 << 30;
+
+/// What of compiled code is summed up at once: small enough for a processor's own cache.
+const BLOCK: usize = 512 << 10;
 
 /// Why compiled code could not be kept or fetched.
 #[derive(Debug, thiserror::Error)]
@@ -227,7 +232,7 @@ impl Entry {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(self.io(&self.code, source)),
         };
-        let actual = sha256_of(&file).map_err(|source| self.io(&self.code, source))?;
+        let actual = sum_of(&file).map_err(|source| self.io(&self.code, source))?;
         if actual != expected {
             tracing::warn!(path = %self.code.display(), "compiled component does not match its sum; compiling it again");
             return Ok(false);
@@ -255,7 +260,7 @@ impl Entry {
         aside.write_all(code).map_err(io)?;
         aside.as_file().sync_all().map_err(io)?;
         aside.persist(&self.code).map_err(|error| self.io(&self.code, error.error))?;
-        fs::write(&self.sum, hex::encode(Sha256::digest(code))).map_err(|source| self.io(&self.sum, source))
+        fs::write(&self.sum, sum_of_code(code)).map_err(|source| self.io(&self.sum, source))
     }
 
     fn io(&self, path: &Path, source: io::Error) -> CacheError {
@@ -275,16 +280,38 @@ fn compile(engine: &Engine, name: &str, component: &[u8]) -> Result<Vec<u8>, Cac
     Ok(code)
 }
 
-fn sha256_of(mut file: &File) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex::encode(hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-    }
+/// The sum of what blocks of a file have for sums. They are read side by side.
+fn sum_of(file: &File) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    let blocks = length.div_ceil(BLOCK as u64);
+    let readers = thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(blocks.max(1));
+    let read = |first: u64| {
+        let mut buffer = vec![0; BLOCK];
+        let sum = |block: u64| {
+            let start = block * BLOCK as u64;
+            let part = &mut buffer[..BLOCK.min((length - start) as usize)];
+            file.read_exact_at(part, start)?;
+            Ok((block, xxh3_128(part)))
+        };
+        (first..blocks).step_by(readers as usize).map(sum).collect::<io::Result<Vec<_>>>()
+    };
+    let sums = thread::scope(|scope| {
+        let readers: Vec<_> = (0..readers).map(|first| scope.spawn(move || read(first))).collect();
+        readers.into_iter().map(|reader| reader.join().expect("reading does not panic")).collect::<io::Result<Vec<_>>>()
+    })?;
+    let mut sums = sums.concat();
+    sums.sort_unstable();
+    Ok(together(sums.into_iter().map(|(_, sum)| sum)))
+}
+
+/// As [`sum_of`] a file that holds this code.
+fn sum_of_code(code: &[u8]) -> String {
+    together(code.chunks(BLOCK).map(xxh3_128))
+}
+
+fn together(sums: impl Iterator<Item = u128>) -> String {
+    let bytes: Vec<u8> = sums.flat_map(u128::to_le_bytes).collect();
+    format!("{:032x}", xxh3_128(&bytes))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,7 +29,12 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::failure::HostFailure;
-use super::turns::Turns;
+use super::turns::{Place, Turns};
+
+/// An attempt that has begun goes before those that have not for so many slices, 1 to 2 ms, in which most are done. If all
+/// took turns from the beginning, all would be alive at once: a host that ran a small TypeScript step in 128 slots held
+/// 224 MB of its own, and holds 20, and a step took 12 % more of a processor.
+const FRESH: u32 = 8;
 
 /// After this time a slice leaves its place to another tenant: ten times what one takes in which a guest just computes.
 const OVERRUN: Duration = Duration::from_millis(2);
@@ -65,6 +71,14 @@ struct Owner {
     tenant: Arc<str>,
     /// Whose timers and sockets it uses.
     runtime: Handle,
+    /// The slices it has had.
+    slices: AtomicU32,
+}
+
+impl Owner {
+    fn place(&self) -> Place {
+        if (1..=FRESH).contains(&self.slices.load(Ordering::Relaxed)) { Place::First } else { Place::Last }
+    }
 }
 
 impl Processors {
@@ -89,7 +103,7 @@ impl Processors {
     ) -> Result<T, HostFailure> {
         let shared = Arc::clone(&self.0);
         let schedule = WithInfo(move |job: Job, info: ScheduleInfo| shared.push(job, info));
-        let owner = Owner { tenant: Arc::clone(tenant), runtime: Handle::current() };
+        let owner = Owner { tenant: Arc::clone(tenant), runtime: Handle::current(), slices: AtomicU32::new(0) };
         // The records of a guest belong to the span of its step.
         let work = work.in_current_span();
         let (job, task) = Builder::new().propagate_panic(true).metadata(owner).spawn(move |_| work, schedule);
@@ -153,6 +167,7 @@ impl Shared {
     /// Runs a job for a slice. Says whether somebody waits for a place by now.
     fn compute(&self, job: Job, slice: Slice) -> bool {
         let runtime = job.metadata().runtime.clone();
+        job.metadata().slices.fetch_add(1, Ordering::Relaxed);
         let entered = runtime.enter();
         // What panics while it is dropped takes no thread with it; a panic of the work is the caller's.
         let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
@@ -164,9 +179,9 @@ impl Shared {
     }
 
     fn push(&self, job: Job, info: ScheduleInfo) {
-        let tenant = Arc::clone(&job.metadata().tenant);
+        let (tenant, place) = (Arc::clone(&job.metadata().tenant), job.metadata().place());
         let mut state = self.lock();
-        state.turns.push(&tenant, job);
+        state.turns.push(&tenant, job, place);
         // Whoever runs it now looks who is next in a moment, as does who watches while every place is taken.
         if !(info.woken_while_running || state.watched && state.running.len() >= self.places) {
             self.changed.notify_one();

@@ -23,6 +23,15 @@ struct Tenant<T> {
     longest: Duration,
 }
 
+/// Where an item waits among those of its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As one that takes its turns with the others.
+    Last,
+    /// As one that is nearly done.
+    First,
+}
+
 /// More than a turn takes in which a guest just computes.
 const BRISK: Duration = Duration::from_millis(1);
 
@@ -33,14 +42,17 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// `item` waits from now on.
-    pub(super) fn push(&mut self, tenant: &Arc<str>, item: T) {
+    /// `item` waits from now on, behind the tenant's others or before them.
+    pub(super) fn push(&mut self, tenant: &Arc<str>, item: T, place: Place) {
         let fresh = || Tenant { waiting: VecDeque::new(), used: Duration::ZERO, longest: Duration::ZERO };
         let entry = self.tenants.entry(Arc::clone(tenant)).or_insert_with(fresh);
         if entry.waiting.is_empty() {
             entry.used = entry.used.max(self.mark);
         }
-        entry.waiting.push_back(item);
+        match place {
+            Place::Last => entry.waiting.push_back(item),
+            Place::First => entry.waiting.push_front(item),
+        }
     }
 
     /// Whether nothing waits.
@@ -93,7 +105,7 @@ mod tests {
             turns.charge(&tenant, SLICE);
             order.push((tenant.to_string(), item));
             if endless.contains(&&*tenant) {
-                turns.push(&tenant, (tenant.clone(), item));
+                turns.push(&tenant, (tenant.clone(), item), Place::Last);
             }
         }
         order
@@ -101,7 +113,7 @@ mod tests {
 
     fn push(turns: &mut Turns<(Arc<str>, u32)>, tenant: &str, items: impl IntoIterator<Item = u32>) {
         let tenant: Arc<str> = tenant.into();
-        items.into_iter().for_each(|item| turns.push(&tenant, (tenant.clone(), item)));
+        items.into_iter().for_each(|item| turns.push(&tenant, (tenant.clone(), item), Place::Last));
     }
 
     fn count(order: &[(String, u32)], tenant: &str) -> usize {
@@ -114,6 +126,17 @@ mod tests {
         push(&mut turns, "a", 1..=3);
         let items: Vec<_> = run(&mut turns, &["a"], 6).into_iter().map(|(_, item)| item).collect();
         assert_eq!(items, [1, 2, 3, 1, 2, 3]);
+    }
+
+    #[test]
+    fn an_attempt_that_goes_first_is_before_those_of_its_tenant_alone() {
+        let mut turns = Turns::default();
+        push(&mut turns, "a", 1..=2);
+        push(&mut turns, "b", 1..=1);
+        run(&mut turns, &["a"], 1);
+        turns.push(&"a".into(), ("a".into(), 7), Place::First);
+        let order = run(&mut turns, &[], 3);
+        assert_eq!(order, [("b".to_owned(), 1), ("a".to_owned(), 7), ("a".to_owned(), 2)]);
     }
 
     #[test]
@@ -166,7 +189,7 @@ mod tests {
         let mut turns = Turns::default();
         let tenant: Arc<str> = "a".into();
         assert!(turns.is_brisk(&tenant));
-        turns.push(&tenant, ());
+        turns.push(&tenant, (), Place::Last);
         turns.charge(&tenant, SLICE / 10);
         assert!(turns.is_brisk(&tenant));
         turns.charge(&tenant, 20 * SLICE);

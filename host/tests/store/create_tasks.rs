@@ -1,3 +1,5 @@
+use futures::future::join_all;
+use tasker_wasm_host::host::creation::Creation;
 use tasker_wasm_host::store::{NewTask, StepState, StoreError, TaskState};
 use uuid::Uuid;
 
@@ -50,6 +52,38 @@ async fn a_template_of_another_namespace_creates_nothing() {
     }
     assert_eq!(bench.number("select count(*) from tasker.tasks").await, 0);
     assert_eq!(bench.messages().await, 0);
+}
+
+#[tokio::test]
+async fn of_requests_that_are_created_together_one_that_is_refused_takes_none_along() {
+    let bench = Bench::new().await;
+    let creation = Creation::start(bench.store.clone());
+    let plan = |number| match number {
+        7 => plan(Uuid::now_v7(), NAMESPACE, &[]),
+        _ => bench.plan(&[("mix", &[])]),
+    };
+    let created = join_all((0..20).map(|number| creation.create(plan(number)))).await;
+    for (number, created) in created.into_iter().enumerate() {
+        match created {
+            Ok((task, report)) => {
+                assert_eq!(report.duplicate(), None);
+                let view = bench.store.task(task.task_uuid).await.unwrap().unwrap();
+                assert_eq!(view.created_at, report.created_at);
+            }
+            Err(error) => assert!(number == 7 && matches!(*error, StoreError::UnknownTemplate { .. }), "{error}"),
+        }
+    }
+    assert_eq!(bench.number("select count(*) from tasker.tasks").await, 19);
+}
+
+#[tokio::test]
+async fn requests_that_come_while_others_are_created_share_a_commit() {
+    let bench = Bench::new().await;
+    let creation = Creation::start(bench.store.clone());
+    let created = join_all((0..20).map(|_| creation.create(bench.plan(&[("mix", &[])])))).await;
+    assert!(created.iter().all(Result::is_ok));
+    let commits = bench.number("select count(distinct xmin::text) from tasker.tasks").await;
+    assert!(commits < 20, "{commits} commits");
 }
 
 #[tokio::test]

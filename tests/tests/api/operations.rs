@@ -1,7 +1,9 @@
 //! Every operation, and what is said when it is refused.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, wait_for};
+use tasker_wasm_host::template;
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, package, registered, wait_for};
 use uuid::Uuid;
 
 use super::shared::{GUARDED, host, linear, request};
@@ -37,6 +39,45 @@ async fn a_task_is_created_looked_at_listed_and_its_steps_shown() {
     assert_eq!(api.get(&step_path).await.ok()["name"], "linear_step_4");
     let audit = api.get(&format!("{step_path}/audit")).await.ok();
     assert_eq!(audit[0]["to_state"], "complete");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_creation_is_answered_with_what_a_look_at_the_task_shows() {
+    let database = TestDatabase::create().await;
+    let (_host, api) = host(&database, "").await;
+    let diamond = template::load(&package("diamond").join("template.yaml")).unwrap();
+    // The host has no component for it, so nothing happens between the answers.
+    let row = registered(&database.store, &diamond).await.unwrap();
+    let mut body = request(&row.namespace, &row.name, json!({"even_number": 6, "as": "it is"}));
+    let given = json!({"tags": ["a", "b"], "priority": -3, "parent_correlation_id": Uuid::now_v7()});
+    body.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+
+    let created = api.post("/v1/tasks", &body).await.ok();
+
+    let shown = api.get(&format!("/v1/tasks/{}", created["task_uuid"].as_str().unwrap())).await.ok();
+    assert_eq!((&created, created["steps"].as_array().unwrap().len()), (&shown, 4));
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn requests_that_come_together_are_each_answered_with_their_own_task() {
+    let database = TestDatabase::create().await;
+    let (_host, api) = host(&database, "").await;
+    let ask = async |number: u32| {
+        let mut body = request("probe", "sleep", json!({"ms": number}));
+        body["idempotency_key"] = json!(format!("pair {}", number / 2));
+        (number, api.post("/v1/tasks", &body).await)
+    };
+    let answers = join_all((0..40).map(ask)).await;
+    let (created, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(_, answer)| answer.status.is_success());
+    assert_eq!((created.len(), refused.len()), (20, 20));
+    for (number, answer) in created {
+        let task = answer.ok();
+        assert_eq!(task["context"], json!({"ms": number}));
+        let (_, twin) = refused.iter().find(|(other, _)| other / 2 == number / 2).unwrap();
+        assert!(twin.message().contains(task["task_uuid"].as_str().unwrap()), "{twin:?}");
+    }
     database.drop().await;
 }
 

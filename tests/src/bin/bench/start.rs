@@ -104,7 +104,7 @@ async fn first_step(database: &TestDatabase, template: &TemplateRow, processes: 
             .await?;
         match state.as_str() {
             "complete" => break,
-            "error" => anyhow::bail!("the step failed"),
+            "blocked_by_failures" => anyhow::bail!("the step failed"),
             _ => ensure!(!host.has_ended(), "the host ended: {:?}", host.last_lines(5)),
         }
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Datelike, Utc};
+use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::value::{RawValue, to_raw_value};
@@ -32,7 +33,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
-        let room = Room::for_body(request.headers(), app)?;
+        let room = match Room::for_body(request.headers(), app) {
+            Ok(room) => room,
+            Err(refused) => {
+                pass_over(request, app.web().max_body_bytes).await;
+                return Err(refused);
+            }
+        };
         let bytes = Bytes::from_request(request, app).await.map_err(|rejection| unread(&rejection, app))?;
         match serde_json::from_slice(&bytes) {
             // A list of values would do for an object, by their order; nobody means that.
@@ -60,6 +67,18 @@ impl Room {
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
         let taken = Arc::clone(&app.room).try_acquire_many_owned(kib).map_err(|_| ApiError::backpressure())?;
         Ok(Self { _taken: taken })
+    }
+}
+
+/// Reads a body that is not wanted, up to `most` bytes. Who is answered while they still send may find the connection
+/// closed, and never see the answer.
+async fn pass_over(request: Request, most: usize) {
+    let mut body = request.into_body().into_data_stream();
+    let mut left = most;
+    while left > 0
+        && let Some(Ok(part)) = body.next().await
+    {
+        left = left.saturating_sub(part.len());
     }
 }
 

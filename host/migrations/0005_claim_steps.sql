@@ -16,7 +16,9 @@
 --   it is unknown.
 --
 -- The messages are gathered into arrays first: joined directly, the planner takes the queue for a thousand rows and
--- scans all of tasker.steps. For the same reason these functions forbid the plans that read a whole table.
+-- scans all of tasker.steps. A plan is made once for a connection and kept, perhaps since the tables were empty, when to
+-- read all of them is cheap. So these functions forbid plans that do (whole scans, hash and merge joins, rows set aside for
+-- a loop), and join to what may grow from rows that are there, by its key.
 
 -- The readable part of one queue, as arrays. A message that names no step comes with a null.
 create function tasker.read_messages(
@@ -299,18 +301,13 @@ begin
     select array_agg(step_uuid) into v_claimed from claimed;
     if coalesce(cardinality(v_claimed), 0) < cardinality(v_messages) then
         perform tasker.clear_messages(v_namespaces, v_messages, v_steps, coalesce(v_claimed, '{}'));
-    end if;
-
-    return query
-    with claimed as (
-        select array_agg(namespace order by place) as namespaces, array_agg(message order by place) as messages,
-            array_agg(step_uuid order by place) as steps, array_agg(since order by place) as since
+        select array_agg(namespace order by place), array_agg(message order by place), array_agg(step_uuid order by place),
+            array_agg(since order by place)
+        into v_namespaces, v_messages, v_steps, v_since
         from unnest(v_namespaces, v_messages, v_steps, v_since) with ordinality
             read (namespace, message, step_uuid, since, place)
-        where step_uuid = any (v_claimed)
-    )
-    select step.* from claimed cross join lateral tasker.claimed_steps(
-        claimed.namespaces, claimed.messages, claimed.steps, claimed.since
-    ) step;
+        where step_uuid = any (v_claimed);
+    end if;
+    return query select * from tasker.claimed_steps(v_namespaces, v_messages, v_steps, v_since);
 end
 $$;

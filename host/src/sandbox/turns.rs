@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn an_attempt_that_goes_first_is_before_those_of_its_tenant_alone() {
         let mut turns = Turns::default();
-        push(&mut turns, "a", 1..=2);
-        push(&mut turns, "b", 1..=1);
-        run(&mut turns, &["a"], 1);
+        push(&mut turns, "a", 0..=2);
+        run(&mut turns, &[], 2);
+        push(&mut turns, "b", [1]);
         turns.push(&"a".into(), ("a".into(), 7), Place::First);
         let order = run(&mut turns, &[], 3);
         assert_eq!(order, [("b".to_owned(), 1), ("a".to_owned(), 7), ("a".to_owned(), 2)]);

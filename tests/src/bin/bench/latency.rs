@@ -1,5 +1,9 @@
 //! How long whole tasks take on an idle host, beside the time that their longest chain of steps takes at least: a durable
 //! commit for the task, and for each step a call and a durable commit.
+//!
+//! What is above that is the server's: of 10 ms that four steps in a row take it computes for 5.5, in six statements (one
+//! that creates, one that claims, four that commit and go on). The profile is flat: nested statements begin and end, with
+//! cold caches, for each of which the functions have a reason.
 
 use std::time::{Duration, Instant};
 

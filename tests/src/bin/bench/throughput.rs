@@ -1,5 +1,9 @@
 //! Steps in a second while there is always work: the database alone beside raw PGMQ, and the whole host beside what its
 //! parts cost.
+//!
+//! A step writes about ten rows (twice itself and its message, its transitions, its attempt, a part of its task), a message
+//! of PGMQ three: that is the gap of the dispatch. That of the whole is the batches', which are not of a hundred steps when
+//! as many are not ready at once, and a tenth of a millisecond that the host takes beside a call.
 
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};

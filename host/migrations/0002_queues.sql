@@ -43,6 +43,17 @@ language sql stable parallel safe as $$
         || case when p_priority = 0 then '{}' else jsonb_build_object('priority', p_priority) end
 $$;
 
+-- The last place up to which the namespaces are the same as at this one.
+create function tasker.end_of_run(p_namespaces text[], p_place integer) returns integer
+language plpgsql immutable parallel safe as $$
+begin
+    while p_namespaces[p_place + 1] = p_namespaces[p_place] loop
+        p_place := p_place + 1;
+    end loop;
+    return p_place;
+end
+$$;
+
 -- Puts messages into the queues of their namespaces, hidden for so long from now, and answers which message is whose.
 -- `p_namespaces` is in order, so that two senders meet the queues in one.
 --
@@ -60,10 +71,7 @@ declare
     v_step uuid;
 begin
     while v_first <= cardinality(p_namespaces) loop
-        v_last := v_first;
-        while p_namespaces[v_last + 1] = p_namespaces[v_first] loop
-            v_last := v_last + 1;
-        end loop;
+        v_last := tasker.end_of_run(p_namespaces, v_first);
         for v_message, v_step in execute format(
             'insert into pgmq.%I (vt, message) select clock_timestamp() + $2, unnest($1)
             returning msg_id, (message ->> ''step_uuid'')::uuid',
@@ -109,10 +117,7 @@ declare
     v_last integer;
 begin
     while v_first <= cardinality(p_namespaces) loop
-        v_last := v_first;
-        while p_namespaces[v_last + 1] = p_namespaces[v_first] loop
-            v_last := v_last + 1;
-        end loop;
+        v_last := tasker.end_of_run(p_namespaces, v_first);
         execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespaces[v_first]))
         using p_messages[v_first:v_last];
         v_first := v_last + 1;

@@ -124,20 +124,21 @@ begin
 end
 $$;
 
--- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue. Volatile, so that
--- it sees what the statement that calls it has claimed.
-create function tasker.claimed_steps(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_since timestamptz[])
-returns table (
+create type tasker.claimed_step as (
     namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
     name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
     retryable boolean, task json, inputs json, checkpoint json, dependency_results json, enqueued_at timestamptz,
     created_at timestamptz
-)
+);
+
+-- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue. Volatile, so that
+-- it sees what the statement that calls it has claimed.
+create function tasker.claimed_steps(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_since timestamptz[])
+returns setof tasker.claimed_step
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
-#variable_conflict use_column
 declare
     v_read record;
     v_results json[];
@@ -206,17 +207,11 @@ $$;
 create function tasker.claim_steps(
     p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null
 )
-returns table (
-    namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
-    name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
-    retryable boolean, task json, inputs json, checkpoint json, dependency_results json, enqueued_at timestamptz,
-    created_at timestamptz
-)
+returns setof tasker.claimed_step
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
-#variable_conflict use_column
 declare
     v_lease interval := make_interval(secs => p_lease_seconds);
     v_working text[];

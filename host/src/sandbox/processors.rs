@@ -1,12 +1,12 @@
 //! The threads that guests compute on, apart from those of the host, so that a claim, a commit or a timer never waits for
 //! a guest.
 //!
-//! There is one less than there are cores, in all the processes of a host together, so that a core is left for the host, for a database beside it, and for waking
-//! up at once whoever has something to do. With a thread on every core a step waits for the operating system's scheduler
-//! at each of the wake-ups between its creation and its commit, whatever the priorities: on two cores, beside a neighbour
-//! that computes all the time, its p50 was twice and its p99 four times what they are alone. With one core left the p50 is
-//! the same and the p99 1.3 to 1.9 times. Most steps compute less than the host and the database do for them, so that core
-//! has work.
+//! There is one less than there are cores, in all the processes of a host together, so that a core is left for the host,
+//! for a database beside it, and for waking up at once whoever has something to do. With a thread on every core a step waits
+//! for the operating system's scheduler at each of the wake-ups between its creation and its commit, whatever the
+//! priorities: on two cores, beside a neighbour that computes all the time, its p50 was twice and its p99 four times what
+//! they are alone. With one core left the p50 is the same and the p99 1.3 to 1.9 times. Most steps compute less than the
+//! host and the database do for them, so that core has work.
 //!
 //! A guest computes until it yields its slice or waits for something, and [`Turns`] says who is next. Timers and sockets
 //! stay with the runtime that started the call: it is never busy with guests, so deadlines are punctual.

@@ -72,8 +72,9 @@ impl ClaimedStep {
 }
 
 impl Store {
-    /// Claims up to `limit` steps, and of each namespace no more than it has places for, shared fairly between the namespaces, oldest first within each. A step whose lease
-    /// ran out is claimed again: the same attempt under a new fence.
+    /// Claims up to `limit` steps, and of each namespace no more than it has places for, shared fairly between the
+    /// namespaces, oldest first within each. A step whose lease ran out is claimed again: the same attempt under a new
+    /// fence.
     ///
     /// # Errors
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.

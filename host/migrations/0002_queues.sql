@@ -43,10 +43,13 @@ language sql stable parallel safe as $$
         || case when p_priority = 0 then '{}' else jsonb_build_object('priority', p_priority) end
 $$;
 
--- The last place up to which the namespaces are the same as at this one.
+-- The last place up to which the namespaces are the same as at this one. They are in order.
 create function tasker.end_of_run(p_namespaces text[], p_place integer) returns integer
 language plpgsql immutable parallel safe as $$
 begin
+    if p_namespaces[cardinality(p_namespaces)] = p_namespaces[p_place] then
+        return cardinality(p_namespaces);
+    end if;
     while p_namespaces[p_place + 1] = p_namespaces[p_place] loop
         p_place := p_place + 1;
     end loop;
@@ -54,36 +57,24 @@ begin
 end
 $$;
 
--- Puts messages into the queues of their namespaces, hidden for so long from now, and answers which message is whose.
--- `p_namespaces` is in order, so that two senders meet the queues in one.
+-- Puts messages into the queues of their namespaces, to be read at once. `p_namespaces` is in order, so that two senders
+-- meet the queues in one.
 --
 -- The statements of this file are planned each time they run, which costs more than they do: they are as simple as can be.
-create function tasker.send_messages(
-    p_namespaces text[], p_messages jsonb[], p_hidden interval default '0',
-    out namespaces text[], out messages bigint[], out steps uuid[]
-)
-language plpgsql
-as $$
+create function tasker.send_messages(p_namespaces text[], p_messages jsonb[]) returns void
+language plpgsql as $$
 declare
     v_first integer := 1;
     v_last integer;
-    v_message bigint;
-    v_step uuid;
 begin
     while v_first <= cardinality(p_namespaces) loop
         v_last := tasker.end_of_run(p_namespaces, v_first);
-        for v_message, v_step in execute format(
-            'insert into pgmq.%I (vt, message) select clock_timestamp() + $2, unnest($1)
-            returning msg_id, (message ->> ''step_uuid'')::uuid',
+        execute format(
+            'insert into pgmq.%I (vt, message) select clock_timestamp(), unnest($1)',
             tasker.queue_table(p_namespaces[v_first])
-        ) using p_messages[v_first:v_last], p_hidden
-        loop
-            messages := messages || v_message;
-            steps := steps || v_step;
-        end loop;
+        ) using p_messages[v_first:v_last];
         v_first := v_last + 1;
     end loop;
-    namespaces := p_namespaces;
 end
 $$;
 
@@ -120,6 +111,78 @@ begin
         v_last := tasker.end_of_run(p_namespaces, v_first);
         execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespaces[v_first]))
         using p_messages[v_first:v_last];
+        v_first := v_last + 1;
+    end loop;
+end
+$$;
+
+-- Takes messages out of their queues and puts others in, hidden for so long from now; answers which message is whose. Both
+-- are in the order of their namespaces. The new ones take the rows of the old ones as far as those go round: to change a
+-- message is one statement, to delete it and to send another are two.
+create function tasker.replace_messages(
+    p_old_namespaces text[], p_old_messages bigint[], p_namespaces text[], p_messages jsonb[], p_hidden interval,
+    out namespaces text[], out messages bigint[], out steps uuid[]
+)
+language plpgsql as $$
+declare
+    v_first integer := 1;
+    v_last integer;
+    v_new_first integer := 1;
+    v_new_last integer;
+    v_old bigint[];
+    v_message bigint;
+    v_step uuid;
+begin
+    namespaces := '{}';
+    messages := '{}';
+    steps := '{}';
+    while v_first <= cardinality(p_old_namespaces) loop
+        v_last := tasker.end_of_run(p_old_namespaces, v_first);
+        v_old := p_old_messages[v_first:v_last];
+        if p_namespaces[v_new_first] = p_old_namespaces[v_first] then
+            v_new_last := tasker.end_of_run(p_namespaces, v_new_first);
+            for v_message, v_step in execute format(
+                'update pgmq.%I set enqueued_at = clock_timestamp(), vt = clock_timestamp() + $3, read_ct = 0,
+                    message = ($2)[array_position($1, msg_id)]
+                where msg_id = any ($1)
+                returning msg_id, (message ->> ''step_uuid'')::uuid',
+                tasker.queue_table(p_namespaces[v_new_first])
+            ) using v_old[1:v_new_last - v_new_first + 1], p_messages[v_new_first:v_new_last], p_hidden
+            loop
+                namespaces := namespaces || p_namespaces[v_new_first];
+                messages := messages || v_message;
+                steps := steps || v_step;
+            end loop;
+            v_old := v_old[v_new_last - v_new_first + 2:];
+            v_new_first := v_new_last + 1;
+        end if;
+        if cardinality(v_old) > 0 then
+            perform tasker.delete_messages(array_fill(p_old_namespaces[v_first], array[cardinality(v_old)]), v_old);
+        end if;
+        v_first := v_last + 1;
+    end loop;
+    if cardinality(steps) = cardinality(p_messages) then
+        return;
+    end if;
+
+    -- Those that there was no old one for, or one that is gone.
+    select array_agg(given.namespace order by place), array_agg(given.message order by place)
+    into p_namespaces, p_messages
+    from unnest(p_namespaces, p_messages) with ordinality given (namespace, message, place)
+    where (given.message ->> 'step_uuid')::uuid <> all (steps);
+    v_first := 1;
+    while v_first <= cardinality(p_namespaces) loop
+        v_last := tasker.end_of_run(p_namespaces, v_first);
+        for v_message, v_step in execute format(
+            'insert into pgmq.%I (vt, message) select clock_timestamp() + $2, unnest($1)
+            returning msg_id, (message ->> ''step_uuid'')::uuid',
+            tasker.queue_table(p_namespaces[v_first])
+        ) using p_messages[v_first:v_last], p_hidden
+        loop
+            namespaces := namespaces || p_namespaces[v_first];
+            messages := messages || v_message;
+            steps := steps || v_step;
+        end loop;
         v_first := v_last + 1;
     end loop;
 end

@@ -23,8 +23,8 @@ declare
     v_unknown uuid;
     v_created uuid[];
     v_left_out boolean;
-    v_steps uuid[];
-    v_tasks uuid[];
+    v_namespaces text[];
+    v_messages jsonb[];
 begin
     enqueued := 0;
     created_at := v_now;
@@ -83,35 +83,37 @@ begin
         end if;
     end if;
 
-    insert into tasker.steps (
-        step_uuid, task_uuid, created_at, updated_at, state, pending_parents, max_attempts, is_sink, guarded, retryable,
-        name, inputs
+    with new_steps as (
+        insert into tasker.steps (
+            step_uuid, task_uuid, created_at, updated_at, state, pending_parents, max_attempts, is_sink, guarded,
+            retryable, name, inputs
+        )
+        select step_uuid, task_uuid, v_now, v_now,
+            case when parents = 0 then 'enqueued' else 'pending' end::tasker.step_state, parents, max_attempts, sink,
+            guarded, retryable, name, inputs::json
+        from unnest(
+            p_step_uuids, p_step_tasks, p_step_names, p_step_parents, p_step_sinks, p_step_guarded, p_step_retryable,
+            p_step_max_attempts, p_step_inputs
+        ) given (step_uuid, task_uuid, name, parents, sink, guarded, retryable, max_attempts, inputs)
+        where not v_left_out or task_uuid = any (v_created)
+        returning step_uuid, task_uuid, state
+    ), new_edges as (
+        insert into tasker.edges (parent_uuid, child_uuid)
+        select parent_uuid, child_uuid from unnest(p_edge_parents, p_edge_children) given (parent_uuid, child_uuid)
+        where not v_left_out or child_uuid in (select step_uuid from new_steps)
+    ), logged as (
+        insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)
+        select task_uuid, step_uuid, 'pending', 'enqueued' from new_steps where state = 'enqueued'
     )
-    select step_uuid, task_uuid, v_now, v_now,
-        case when parents = 0 then 'enqueued' else 'pending' end::tasker.step_state, parents, max_attempts, sink,
-        guarded, retryable, name, inputs::json
-    from unnest(
-        p_step_uuids, p_step_tasks, p_step_names, p_step_parents, p_step_sinks, p_step_guarded, p_step_retryable,
-        p_step_max_attempts, p_step_inputs
-    ) given (step_uuid, task_uuid, name, parents, sink, guarded, retryable, max_attempts, inputs)
-    where not v_left_out or task_uuid = any (v_created);
-
-    insert into tasker.edges (parent_uuid, child_uuid)
-    select parent_uuid, child_uuid from unnest(p_edge_parents, p_edge_children) given (parent_uuid, child_uuid)
-    where not v_left_out or exists (
-        select from tasker.steps s where s.step_uuid = given.child_uuid and s.task_uuid = any (v_created)
-    );
-
-    select array_agg(step_uuid order by place), array_agg(task_uuid order by place) into v_steps, v_tasks
-    from unnest(p_step_uuids, p_step_tasks, p_step_parents) with ordinality given (step_uuid, task_uuid, parents, place)
-    where parents = 0 and (not v_left_out or task_uuid = any (v_created));
-    if v_steps is null then
-        return;
+    select array_agg(t.namespace order by t.namespace, s.step_uuid),
+        array_agg(tasker.step_message(t.task_uuid, s.step_uuid, t.correlation_id, t.priority)
+            order by t.namespace, s.step_uuid)
+    into v_namespaces, v_messages
+    from new_steps s join tasker.tasks t on t.task_uuid = s.task_uuid
+    where s.state = 'enqueued';
+    if v_namespaces is not null then
+        perform tasker.send_messages(v_namespaces, v_messages);
+        enqueued := cardinality(v_namespaces);
     end if;
-
-    insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)
-    select task_uuid, step_uuid, 'pending', 'enqueued' from unnest(v_steps, v_tasks) ready (step_uuid, task_uuid);
-    perform tasker.send_steps(v_steps, v_tasks);
-    enqueued := cardinality(v_steps);
 end
 $$;

@@ -105,80 +105,59 @@ begin
 end
 $$;
 
--- All steps before each of the given ones, by the place of the given one. The planner expects far more than there are
--- and would clear megabytes for them on each call: little work_mem is what keeps it from that.
-create function tasker.ancestry(p_steps uuid[]) returns table (place bigint, ancestor uuid)
-language plpgsql stable rows 100
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set enable_material = off set jit = off set work_mem = '64kB'
-as $$
-begin
-    return query
-    with recursive ancestry (place, ancestor) as (
-        select given.place, e.parent_uuid from unnest(p_steps) with ordinality given (step_uuid, place)
-        join tasker.edges e on e.child_uuid = given.step_uuid
-        union
-        select a.place, e.parent_uuid from ancestry a join tasker.edges e on e.child_uuid = a.ancestor
-    )
-    select a.place, a.ancestor from ancestry a;
-end
-$$;
-
 create type tasker.claimed_step as (
     namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
     name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
-    retryable boolean, task json, inputs json, checkpoint json, dependency_results json, enqueued_at timestamptz,
-    created_at timestamptz
+    retryable boolean, guarded boolean, inputs json, checkpoint json, enqueued_at timestamptz, created_at timestamptz,
+    task_name text, task_version text, task_context json, task_tags json, task_priority integer, task_initiator text,
+    task_source_system text, task_reason text, task_created_at timestamptz, parent_correlation_id uuid,
+    result_names text[], result_steps uuid[], results json[]
 );
 
--- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue. Volatile, so that
--- it sees what the statement that calls it has claimed.
+-- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue; of each step come the
+-- results of all that were complete before it. Volatile, so that it sees what the statement that calls it has claimed.
+--
+-- The planner takes a recursion for ten times what it begins with, ten times over, and would clear a megabyte for that
+-- on each call.
 create function tasker.claimed_steps(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_since timestamptz[])
 returns setof tasker.claimed_step
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set enable_material = off set jit = off
+set enable_material = off set jit = off set recursive_worktable_factor = 1
 as $$
-declare
-    v_read record;
-    v_results json[];
 begin
-    -- What the ancestors of each brought, by name. A worker sees its batchable step's result without the other cursors.
-    v_results := array_fill('{}'::json, array[cardinality(p_steps)]);
-    for v_read in
-        select a.place, json_object_agg(s.name, json_build_object(
-            'stepUuid', s.step_uuid, 'success', true, 'status', 'completed', 'result', case
-                when s.brief is not null and s.step_uuid = (
-                    select worker.batch_uuid from tasker.steps worker where worker.step_uuid = p_steps[a.place]
-                ) then s.brief else s.result end
-        )) as results
-        from tasker.ancestry(p_steps) a
-        cross join lateral (
-            -- Kept apart: on a table that is small as yet the planner would read all of it, and go on to.
-            select * from tasker.steps s where s.step_uuid = a.ancestor and s.state in ('complete', 'resolved_manually')
-            offset 0
-        ) s
-        group by a.place
-    loop
-        v_results[v_read.place] := v_read.results;
-    end loop;
-
     return query
-    select given.namespace, given.message, s.task_uuid, s.step_uuid, t.template_uuid, t.correlation_id, s.name,
-        s.template_step, s.attempts, s.max_attempts, s.claims, s.lapses, s.retryable,
-        json_build_object(
-            'taskUuid', t.task_uuid, 'name', t.name, 'namespace', t.namespace, 'version', t.version,
-            'context', t.context, 'correlationId', t.correlation_id,
-            'parentCorrelationId', t.parent_correlation_id, 'priority', t.priority, 'initiator', t.initiator,
-            'sourceSystem', t.source_system, 'reason', t.reason, 'tags', t.tags, 'createdAt', t.created_at
-        ),
-        s.inputs, s.checkpoint, given.dependency_results,
-        given.since, s.created_at
-    from unnest(p_namespaces, p_messages, p_steps, p_since, v_results) with ordinality
-        given (namespace, message, step_uuid, since, dependency_results, place)
-    join tasker.steps s on s.step_uuid = given.step_uuid
+    -- Each step itself, at first, so that it is there if nothing was before it.
+    with recursive line (place, step_uuid) as (
+        select place, step_uuid from unnest(p_steps) with ordinality given (step_uuid, place)
+        union
+        select line.place, e.parent_uuid from line join tasker.edges e on e.child_uuid = line.step_uuid
+    ), brought as (
+        select line.place, array_agg(a.name) filter (where a.name is not null) as names,
+            array_agg(a.step_uuid) filter (where a.name is not null) as steps,
+            -- A worker sees its batchable step's result without the cursors of the others.
+            array_agg(case when a.brief is not null and a.step_uuid = (
+                select worker.batch_uuid from tasker.steps worker where worker.step_uuid = p_steps[line.place]
+            ) then a.brief else a.result end) filter (where a.name is not null) as results
+        from line
+        left join lateral (
+            -- Kept apart: on a table that is small as yet the planner would read all of it, and go on to.
+            select s.name, s.step_uuid, s.brief, s.result from tasker.steps s
+            where s.step_uuid = line.step_uuid and s.step_uuid <> p_steps[line.place]
+                and s.state in ('complete', 'resolved_manually')
+            offset 0
+        ) a on true
+        group by line.place
+    )
+    select p_namespaces[brought.place], p_messages[brought.place], s.task_uuid, s.step_uuid, t.template_uuid,
+        t.correlation_id, s.name, s.template_step, s.attempts, s.max_attempts, s.claims, s.lapses, s.retryable, s.guarded,
+        s.inputs, s.checkpoint, p_since[brought.place], s.created_at, t.name, t.version, t.context, t.tags, t.priority,
+        t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id, brought.names, brought.steps,
+        brought.results
+    from brought
+    join tasker.steps s on s.step_uuid = p_steps[brought.place]
     join tasker.tasks t on t.task_uuid = s.task_uuid
-    order by given.place;
+    order by brought.place;
 end
 $$;
 
@@ -205,13 +184,14 @@ $$;
 
 -- `p_places` says of each namespace how many of its steps are claimed at most; null: as many as `p_limit`.
 create function tasker.claim_steps(
-    p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null
+    p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null,
+    out namespaces text[], out messages bigint[], out steps uuid[], out since timestamptz[]
 )
-returns setof tasker.claimed_step
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
+#variable_conflict use_column
 declare
     v_lease interval := make_interval(secs => p_lease_seconds);
     v_working text[];
@@ -303,6 +283,9 @@ begin
             read (namespace, message, step_uuid, since, place)
         where step_uuid = any (v_claimed);
     end if;
-    return query select * from tasker.claimed_steps(v_namespaces, v_messages, v_steps, v_since);
+    namespaces := v_namespaces;
+    messages := v_messages;
+    steps := v_steps;
+    since := v_since;
 end
 $$;

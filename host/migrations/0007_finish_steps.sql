@@ -66,16 +66,18 @@ begin
 end
 $$;
 
--- `p_done` are steps that satisfy their successors now, `p_failed` steps that are in error. Answers how many successors
--- were queued and which tasks changed.
+-- What ended: `p_parents` are steps that satisfy their successors now; `p_sink_tasks` names a task once for each such step
+-- that has none; in `p_failed_tasks` a step failed. `p_batches` and `p_failed_batches` are those of the workers among
+-- them, as for release_workers. Answers how many successors were queued and which tasks changed.
 --
 -- A host that has room takes successors over as they become ready: of each namespace in `p_open` as many as it has
 -- `p_places`. They are claimed here, in the commit that makes them ready, and neither it nor another host has to look for
--- them; their messages are hidden from the beginning. Of a namespace that is paused or bounded none is taken.
+-- them. Their messages, which the caller sends, come hidden. Of a namespace that is paused or bounded none is taken.
 create function tasker.finish_steps(
-    p_done uuid[], p_failed uuid[], p_host text default null, p_lease interval default null, p_open text[] default '{}',
-    p_places integer[] default '{}', out enqueued integer, out changed_tasks uuid[], out changed_states text[],
-    out taken_namespaces text[], out taken_messages bigint[], out taken_steps uuid[]
+    p_parents uuid[], p_sink_tasks uuid[], p_failed_tasks uuid[], p_batches uuid[], p_failed_batches uuid[],
+    p_host text default null, p_open text[] default '{}', p_places integer[] default '{}',
+    out enqueued integer, out changed_tasks uuid[], out changed_states text[], out taken_namespaces text[],
+    out taken_messages jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -83,41 +85,19 @@ set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
-    v_parents uuid[];
-    v_sink_tasks uuid[];
-    v_failed_tasks uuid[];
-    v_batches uuid[];
-    v_failed_batches uuid[];
     v_released uuid[];
     v_ready_namespaces text[];
     v_ready_messages jsonb[];
-    v_taken_namespaces text[];
-    v_taken_messages jsonb[];
-    v_sent record;
 begin
     enqueued := 0;
 
-    -- 1. What each end means. A failure that its batch goes on without is an end like any other.
-    select array_agg(s.step_uuid) filter (where finished and not s.is_sink),
-        array_agg(s.task_uuid) filter (where finished and s.is_sink),
-        array_agg(s.task_uuid) filter (where not finished),
-        array_agg(s.batch_uuid) filter (where s.batch_uuid is not null),
-        array_agg(s.batch_uuid) filter (where s.batch_uuid is not null and failed)
-    into v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches
-    from (
-        select step_uuid, false as failed from unnest(p_done) step_uuid
-        union all select step_uuid, true from unnest(p_failed) step_uuid
-    ) ended
-    join tasker.steps s on s.step_uuid = ended.step_uuid
-    cross join lateral (select not failed or tasker.is_finished(s.state, s.batch_uuid) as finished) meaning;
-
-    -- 2. The tasks that lose a sink or meet a failure.
-    if v_sink_tasks is not null or v_failed_tasks is not null then
+    -- 1. The tasks that lose a sink or meet a failure.
+    if p_sink_tasks is not null or p_failed_tasks is not null then
         with touched as (
             select task_uuid, sum(sinks)::integer as sinks, bool_or(failed) as failed
             from (
-                select unnest(v_sink_tasks) as task_uuid, 1 as sinks, false as failed
-                union all select unnest(v_failed_tasks), 0, true
+                select unnest(p_sink_tasks) as task_uuid, 1 as sinks, false as failed
+                union all select unnest(p_failed_tasks), 0, true
             ) each
             group by task_uuid
         ), held as (
@@ -143,15 +123,15 @@ begin
         from done where state <> from_state;
     end if;
 
-    -- 3. The successors: each counts down once for each parent that finished, a released worker once for its place.
-    if v_batches is not null then
-        v_released := tasker.release_workers(v_batches, coalesce(v_failed_batches, '{}'));
+    -- 2. The successors: each counts down once for each parent that finished, a released worker once for its place.
+    if p_batches is not null then
+        v_released := tasker.release_workers(p_batches, coalesce(p_failed_batches, '{}'));
     end if;
-    if v_parents is not null or v_released is not null then
+    if p_parents is not null or v_released is not null then
         with fewer as (
             select child_uuid, count(*)::integer as parents
             from (
-                select e.child_uuid from tasker.edges e where e.parent_uuid = any (v_parents)
+                select e.child_uuid from tasker.edges e where e.parent_uuid = any (p_parents)
                 union all select unnest(v_released)
             ) each
             group by child_uuid
@@ -191,21 +171,15 @@ begin
         )
         select array_agg(namespace) filter (where not taken), array_agg(message) filter (where not taken),
             array_agg(namespace) filter (where taken), array_agg(message) filter (where taken)
-        into v_ready_namespaces, v_ready_messages, v_taken_namespaces, v_taken_messages
+        into v_ready_namespaces, v_ready_messages, taken_namespaces, taken_messages
         from (
             select namespace, taken, tasker.step_message(task_uuid, step_uuid, correlation_id, priority) as message
             from counted where ready
             order by namespace, step_uuid
         ) ready;
         if v_ready_namespaces is not null then
-            v_sent := tasker.send_messages(v_ready_namespaces, v_ready_messages);
+            perform tasker.send_messages(v_ready_namespaces, v_ready_messages);
             enqueued := cardinality(v_ready_namespaces);
-        end if;
-        if v_taken_namespaces is not null then
-            v_sent := tasker.send_messages(v_taken_namespaces, v_taken_messages, p_lease);
-            taken_namespaces := v_sent.namespaces;
-            taken_messages := v_sent.messages;
-            taken_steps := v_sent.steps;
         end if;
     end if;
 end

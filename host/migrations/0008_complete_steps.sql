@@ -10,6 +10,8 @@
 -- A completion whose growth was planned on an older state of its task is `outgrown`: it is not accepted, and is to be
 -- planned again. At most one growth a task is taken in one call.
 --
+-- `p_tasks` are the tasks of guarded steps and of failures; null where it is neither.
+--
 -- Of the steps that may run now, the caller takes over those it has room for (finish_steps says which), with a lease of
 -- `p_lease_seconds`.
 --
@@ -22,10 +24,10 @@ create function tasker.complete_steps(
     p_outcomes text[], p_error_types text[], p_hosts text[], p_fuel bigint[], p_peak_memory_bytes bigint[],
     p_instantiate_us bigint[], p_guest_us bigint[], p_total_us bigint[], p_host_calls bigint[],
     p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[], p_lease_seconds double precision,
-    p_open text[], p_places integer[],
+    p_open text[], p_places integer[], p_tasks uuid[],
     out accepted integer[], out outgrown integer[], out enqueued integer, out changed_tasks uuid[],
     out changed_states text[], out next_retry_ms bigint, out taken_namespaces text[], out taken_messages bigint[],
-    out taken_steps uuid[]
+    out taken_steps uuid[], out taken_since timestamptz[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -37,8 +39,14 @@ declare
     v_followed record;
     v_namespaces text[];
     v_messages bigint[];
-    v_done uuid[];
-    v_failed uuid[];
+    v_parents uuid[];
+    v_sink_tasks uuid[];
+    v_failed_tasks uuid[];
+    v_batches uuid[];
+    v_failed_batches uuid[];
+    v_taken_namespaces text[];
+    v_taken_messages jsonb[];
+    v_replaced record;
     v_event_namespaces text[];
     v_events text[];
 begin
@@ -47,14 +55,9 @@ begin
     enqueued := 0;
 
     -- 1. The tasks whose rows this touches.
-    perform from (
-        select distinct s.task_uuid from unnest(p_steps, p_verdicts) given (step_uuid, verdict)
-        join tasker.steps s on s.step_uuid = given.step_uuid
-        where s.guarded or given.verdict = 'error'
-    ) touched
-    join tasker.tasks t on t.task_uuid = touched.task_uuid
-    order by t.task_uuid
-    for update of t;
+    if cardinality(array_remove(p_tasks, null)) > 0 then
+        perform from tasker.tasks t where t.task_uuid = any (p_tasks) order by t.task_uuid for update;
+    end if;
 
     -- 2. What decisions and batches add.
     if cardinality(array_remove(p_growths, null)) > 0 then
@@ -98,7 +101,7 @@ begin
             updated_at = v_now
         from held
         where s.step_uuid = held.step_uuid
-        returning s.task_uuid, s.state, held.*
+        returning s.task_uuid, s.state, s.is_sink, s.batch_uuid, held.*
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason)
         select task_uuid, step_uuid, v_now, attempts, 'in_progress', state, error_type from done
@@ -112,31 +115,49 @@ begin
         from done
     )
     select array_agg(place::integer), array_agg(namespace order by namespace), array_agg(message order by namespace),
-        array_agg(step_uuid) filter (where verdict = 'complete'), array_agg(step_uuid) filter (where verdict = 'error'),
+        array_agg(step_uuid) filter (where finished and not is_sink),
+        array_agg(task_uuid) filter (where finished and is_sink),
+        array_agg(task_uuid) filter (where verdict = 'error' and not finished),
+        array_agg(batch_uuid) filter (where verdict <> 'retry' and batch_uuid is not null),
+        array_agg(batch_uuid) filter (where verdict = 'error' and batch_uuid is not null),
         array_agg(namespace) filter (where events is not null), array_agg(events) filter (where events is not null),
         min(delay_ms) filter (where verdict = 'retry')
-    into accepted, v_namespaces, v_messages, v_done, v_failed, v_event_namespaces, v_events, next_retry_ms
-    from done;
+    into accepted, v_namespaces, v_messages, v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches,
+        v_event_namespaces, v_events, next_retry_ms
+    from done
+    -- A failure that its batch goes on without is an end like any other.
+    cross join lateral (
+        select verdict = 'complete' or verdict = 'error' and tasker.is_finished(state, batch_uuid) as finished
+    ) meaning;
     if accepted is null then
         accepted := '{}';
         return;
     end if;
 
     -- 4. What follows.
-    if v_done is not null or v_failed is not null then
+    if v_parents is not null or v_sink_tasks is not null or v_failed_tasks is not null then
         v_followed := tasker.finish_steps(
-            v_done, v_failed, p_hosts[1], make_interval(secs => p_lease_seconds), p_open, p_places
+            v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches, p_hosts[1], p_open, p_places
         );
         enqueued := v_followed.enqueued;
         changed_tasks := v_followed.changed_tasks;
         changed_states := v_followed.changed_states;
-        taken_namespaces := v_followed.taken_namespaces;
-        taken_messages := v_followed.taken_messages;
-        taken_steps := v_followed.taken_steps;
+        v_taken_namespaces := v_followed.taken_namespaces;
+        v_taken_messages := v_followed.taken_messages;
     end if;
     if v_events is not null then
         perform tasker.send_events(v_event_namespaces, v_events);
     end if;
-    perform tasker.delete_messages(v_namespaces, v_messages);
+    if v_taken_messages is null then
+        perform tasker.delete_messages(v_namespaces, v_messages);
+    else
+        v_replaced := tasker.replace_messages(
+            v_namespaces, v_messages, v_taken_namespaces, v_taken_messages, make_interval(secs => p_lease_seconds)
+        );
+        taken_namespaces := v_replaced.namespaces;
+        taken_messages := v_replaced.messages;
+        taken_steps := v_replaced.steps;
+        taken_since := array_fill(v_now, array[cardinality(taken_steps)]);
+    end if;
 end
 $$;

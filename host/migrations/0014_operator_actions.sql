@@ -319,6 +319,7 @@ declare
     v_held record;
     v_step tasker.steps;
     v_counted boolean;
+    v_is_sink boolean;
     v_sent integer := 0;
 begin
     v_held := tasker.hold_step(p_step);
@@ -346,14 +347,18 @@ begin
         result = case when p_state = 'complete' then p_result::json else s.result end,
         metadata = case when p_state = 'complete' then p_metadata::json else s.metadata end,
         error = case when p_state <> 'complete' then s.error end
-    where s.step_uuid = p_step;
+    where s.step_uuid = p_step
+    returning s.is_sink into v_is_sink;
     insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason, actor)
     values (
         v_held.task_uuid, p_step, v_now, case when v_step.state = 'in_progress' then v_step.attempts end, v_step.state,
         p_state, p_reason, p_actor
     );
     if not v_counted then
-        v_sent := (tasker.finish_steps(array[p_step], null)).enqueued;
+        v_sent := (tasker.finish_steps(
+            case when not v_is_sink then array[p_step] end, case when v_is_sink then array[v_held.task_uuid] end, null,
+            array_remove(array[v_step.batch_uuid], null), '{}'
+        )).enqueued;
     end if;
     select r.enqueued, r.task_state into enqueued, task_state
     from tasker.resume_task(v_held.task_uuid, p_actor, p_reason) r;

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{Config, LimitPolicy};
-use crate::dispatch::{self, Cancellations, Components, Dispatch, Drained, Wake};
+use crate::dispatch::{self, Cancellations, Components, Dispatch, Drained, Wake, Work};
 use crate::events::{self, Events};
 use crate::orchestration::grow::GrowthLimits;
 use crate::orchestration::retry::BackoffDefaults;
@@ -210,13 +210,13 @@ impl Host {
     /// The database refused; nothing was created then.
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
         let report = self.store().create_tasks(tasks).await?;
-        self.wake.wake();
+        self.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         Ok(report)
     }
 
     /// Somebody has put work into the queues.
-    pub fn work_is_there(&self) {
-        self.dispatch.work_is_there();
+    pub fn work_is_there(&self, work: Work) {
+        self.dispatch.work_is_there(work);
     }
 
     /// What an API needs of this host, over connections of its own: a burst of requests must not keep the claims and
@@ -297,7 +297,7 @@ async fn listen(store: Store, wake: Wake, cancellations: Cancellations) {
                 while let Ok(heard) = listener.hear().await {
                     heard.cancelled.into_iter().for_each(|task| cancellations.cancelled(task));
                     if heard.work {
-                        wake.wake();
+                        wake.wake(Work::Anywhere);
                     }
                 }
                 tracing::warn!("the connection that listens for new work was lost: polling until it is back");

@@ -12,6 +12,7 @@ use super::access::{Caller, Permission};
 use super::error::ApiError;
 use super::extract::{Body, InPath, InQuery, MOST, bounded, storable};
 use super::state::App;
+use crate::dispatch::Work;
 use crate::document::shortened;
 use crate::store::{NamespaceView, Operator};
 
@@ -85,7 +86,7 @@ async fn resume(
         .resume_namespace(&namespace, &by.actor(&caller)?)
         .await
         .map_err(|error| unlisted(error.into(), &caller, &namespace))?;
-    app.services.work_is_there().await;
+    app.services.work_is_there(Work::of([namespace.as_str()])).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -105,7 +106,7 @@ async fn limit(
     }
     let limited = app.store.limit_namespace(&namespace, body.max_concurrent, &by.actor(&caller)?).await;
     limited.map_err(|error| unlisted(error.into(), &caller, &namespace))?;
-    app.services.work_is_there().await;
+    app.services.work_is_there(Work::of([namespace.as_str()])).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

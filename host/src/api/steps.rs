@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::extract::{Body, InPath, holdable, object, storable};
 use super::state::App;
 use super::tasks::{ANSWER_BYTES, unknown as unknown_task};
+use crate::dispatch::Work;
 use crate::host::by_hand::{ResultByHand, complete_step};
 use crate::host::growth_limits;
 use crate::store::{Operator, StepAudit, StepView, Within};
@@ -127,7 +128,7 @@ async fn change(
         }
     };
     if enqueued > 0 {
-        app.services.work_is_there().await;
+        app.services.work_is_there(Work::Anywhere).await;
     }
     found(&app, &caller, task, step).await.map(Json)
 }

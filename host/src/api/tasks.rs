@@ -14,6 +14,7 @@ use super::access::{Caller, Permission};
 use super::error::ApiError;
 use super::extract::{Body, InPath, InQuery, bounded, holdable, storable};
 use super::state::App;
+use crate::dispatch::Work;
 use crate::document::shortened;
 use crate::orchestration::create::{Duplicate, TaskRequest, plan_task};
 use crate::store::{NewTask, Operator, StepReadiness, TaskFilter, TaskState, TaskView, Within};
@@ -222,7 +223,7 @@ async fn create(
     let task = plan_task(&template, request, &app.services.config.common.execution.environment)?;
     let (task, report) = app.services.creation.create(task).await?;
     let Some(existing) = report.duplicate() else {
-        app.services.work_is_there().await;
+        app.services.work_is_there(Work::of([task.namespace.as_str()])).await;
         let view = TaskView::created(&task, report.created_at);
         return Ok(Json(TaskResponse::new(view, StepReadiness::created(&task), &caller)));
     };

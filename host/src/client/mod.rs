@@ -33,8 +33,8 @@ pub struct Client {
     store: Store,
     /// The environment whose overrides of a template apply.
     environment: Arc<str>,
-    /// Called when a task was created.
-    created: Arc<dyn Fn() + Send + Sync>,
+    /// Called with its namespace when a task was created.
+    created: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 /// The step on whose behalf a handler asks.
@@ -68,8 +68,8 @@ impl Caller {
 }
 
 impl Client {
-    /// Answers from `store`; calls `created` whenever a task was created.
-    pub fn new(store: Store, environment: &str, created: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Answers from `store`; calls `created` with its namespace whenever a task was created.
+    pub fn new(store: Store, environment: &str, created: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { store, environment: environment.into(), created: Arc::new(created) }
     }
 

@@ -36,7 +36,7 @@ impl Client {
                 Err(ClientError::permanent(Duplicate { existing, template, by_key }.to_string()))
             }
             None => {
-                (self.created)();
+                (self.created)(&task.namespace);
                 self.task(&caller.namespace, task.task_uuid, bytes).await
             }
         }

@@ -58,8 +58,14 @@ mod tests {
     fn step(namespace: &str) -> ClaimedStep {
         let json = || RawValue::from_string("{}".to_owned()).unwrap();
         ClaimedStep {
-            lease: Lease { namespace: namespace.to_owned(), message_id: 1, step_uuid: Uuid::nil(), claim: 1 },
-            task_uuid: Uuid::nil(),
+            lease: Lease {
+                namespace: namespace.to_owned(),
+                message_id: 1,
+                task_uuid: Uuid::nil(),
+                step_uuid: Uuid::nil(),
+                claim: 1,
+                guarded: false,
+            },
             template_uuid: Uuid::nil(),
             correlation_id: Uuid::nil(),
             name: String::new(),

@@ -9,6 +9,7 @@ use super::Shared;
 use super::backlog;
 use super::in_flight::Signals;
 use super::slots::{Room, Slot};
+use super::wake::Work;
 use crate::store::{ClaimRequest, ClaimedStep};
 
 /// A step this host owns, with the slot it runs in.
@@ -21,7 +22,7 @@ pub(super) struct Claimed {
 impl Claimed {
     /// The step is this host's from now on.
     pub(super) fn new(shared: &Shared, step: ClaimedStep, slot: Slot) -> Self {
-        let signals = shared.in_flight.insert(step.task_uuid, &step.lease, &shared.draining);
+        let signals = shared.in_flight.insert(&step.lease, &shared.draining);
         Self { step, slot, signals }
     }
 }
@@ -33,15 +34,16 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
         tracing::warn!("no component is loaded, so there is no namespace to claim steps for");
         return draining.cancelled().await;
     }
-    let mut steps_wait = false;
+    let (mut work, mut steps_wait) = (Work::Anywhere, false);
     while !draining.is_cancelled() {
         if steps_wait {
             tokio::select! {
                 () = shared.slots.some_free() => {}
-                () = shared.wake.wait(backlog::CLAIM) => {}
+                _ = shared.wake.wait(backlog::CLAIM) => {}
             }
+            work = Work::Anywhere;
         }
-        let room = shared.slots.room(&served, steps_wait);
+        let room = shared.slots.room(&work.among(&served), steps_wait);
         if room.together > 0 {
             // Not cancelled half-way: a claim that was sent may have taken steps.
             let found = claim(&shared, &room).await;
@@ -58,7 +60,10 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
                 continue;
             }
         }
-        draining.run_until_cancelled(shared.wake.wait(shared.settings.poll_interval)).await;
+        match draining.run_until_cancelled(shared.wake.wait(shared.settings.poll_interval)).await {
+            Some(said) => work = said,
+            None => return,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::backlog;
 use super::claim::Claimed;
 use super::growth::Deciding;
 use super::slots::Slot;
+use super::wake::Work;
 use crate::events::Outbox;
 use crate::store::{Acceptance, Completion, CompletionReport, GoOn, Lease, StoreError};
 
@@ -158,7 +159,8 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
         let (completions, following): (Vec<_>, Vec<_>) =
             attempts.into_iter().map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding))).unzip();
         // Of a backlog that grows there is nothing to tell.
-        let news = completions.iter().any(|completion| !shared.backlog.holds(&completion.lease.namespace));
+        let namespaces = completions.iter().map(|completion| completion.lease.namespace.as_str());
+        let news = Work::of(namespaces.filter(|namespace| !shared.backlog.holds(namespace)));
         let sent = Instant::now();
         let committed = shared.completions.complete_and_go_on(&completions, &go_on).await;
         let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding))| Ended {
@@ -172,7 +174,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
                     onwards.send(shared, &mut report).await;
                 }
                 attempts = Vec::new();
-                announce(shared, &report, news, sent.elapsed());
+                announce(shared, &report, &news, sent.elapsed());
                 for (attempt, acceptance) in together.zip(&report.accepted) {
                     match acceptance {
                         Acceptance::Accepted => {
@@ -225,7 +227,7 @@ async fn plan_again(shared: &Shared, attempts: &mut [Ended]) -> Result<(), Store
 }
 
 /// Tells who waits for it what a commit brought.
-fn announce(shared: &Shared, report: &CompletionReport, news: bool, took: Duration) {
+fn announce(shared: &Shared, report: &CompletionReport, news: &Work, took: Duration) {
     if report.refused() > 0 {
         shared.in_flight.count_refused(report.refused());
         shared.metrics.refused(report.refused());
@@ -239,8 +241,8 @@ fn announce(shared: &Shared, report: &CompletionReport, news: bool, took: Durati
         // An error only says that nobody listens.
         let _ = shared.changes.send(*change);
     }
-    if report.enqueued > 0 && news {
-        shared.wake.wake();
+    if report.enqueued > 0 && !news.is_nowhere() {
+        shared.wake.wake(news.clone());
     }
     if report.enqueued as usize > shared.slots.free() {
         shared.neighbours.tell();

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Shared;
+use super::wake::Work;
 
 /// Most steps one look brings back.
 const BATCH: u32 = 500;
@@ -53,7 +54,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         match shared.store.enqueue_due(BATCH).await {
             Ok(due) => {
                 if due.enqueued > 0 {
-                    shared.wake.wake();
+                    shared.wake.wake(Work::Anywhere);
                 }
                 if let Some(next_in) = due.next_in {
                     shared.due.expect(next_in);

@@ -21,7 +21,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
                 Some(next) => {
                     let span = tracing::info_span!(
                         "step",
-                        task_uuid = %next.step.task_uuid,
+                        task_uuid = %next.step.lease.task_uuid,
                         step_uuid = %next.step.lease.step_uuid,
                         step = %next.step.name,
                         attempt = next.step.attempts,

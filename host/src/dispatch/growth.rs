@@ -39,7 +39,7 @@ pub(super) async fn grow(
         Err(invalid) => return Ok((refuse(completion, &invalid), None)),
     };
     let deciding =
-        Deciding { task_uuid: step.task_uuid, template: template.clone(), step: definition.name.clone(), directive };
+        Deciding { task_uuid: step.lease.task_uuid, template: template.clone(), step: definition.name.clone(), directive };
     let completion = deciding.plan(shared, completion).await?;
     Ok((completion, Some(deciding)))
 }

@@ -19,7 +19,6 @@ pub(super) struct InFlight {
 
 struct Owned {
     lease: Lease,
-    task_uuid: Uuid,
     signals: Signals,
 }
 
@@ -34,9 +33,9 @@ pub(super) struct Signals {
 
 impl InFlight {
     /// Owns a step. Its attempt winds down when `draining` is set, too.
-    pub(super) fn insert(&self, task_uuid: Uuid, lease: &Lease, draining: &CancellationToken) -> Signals {
+    pub(super) fn insert(&self, lease: &Lease, draining: &CancellationToken) -> Signals {
         let signals = Signals { lost: CancellationToken::new(), wind_down: draining.child_token() };
-        let owned = Owned { lease: lease.clone(), task_uuid, signals: signals.clone() };
+        let owned = Owned { lease: lease.clone(), signals: signals.clone() };
         self.lock().insert(lease.step_uuid, owned);
         signals
     }
@@ -61,7 +60,7 @@ impl InFlight {
 
     /// Tells the attempts of a cancelled task to wind down.
     pub(super) fn wind_down(&self, task_uuid: Uuid) {
-        for owned in self.lock().values().filter(|owned| owned.task_uuid == task_uuid) {
+        for owned in self.lock().values().filter(|owned| owned.lease.task_uuid == task_uuid) {
             tracing::info!(%task_uuid, step_uuid = %owned.lease.step_uuid, "the task was cancelled: telling its handler");
             owned.signals.wind_down.cancel();
         }
@@ -103,15 +102,19 @@ mod tests {
     use super::*;
 
     fn lease(step_uuid: Uuid, claim: i32) -> Lease {
-        Lease { namespace: "n".into(), message_id: 1, step_uuid, claim }
+        lease_of(Uuid::nil(), step_uuid, claim)
+    }
+
+    fn lease_of(task_uuid: Uuid, step_uuid: Uuid, claim: i32) -> Lease {
+        Lease { namespace: "n".into(), message_id: 1, task_uuid, step_uuid, claim, guarded: false }
     }
 
     #[test]
     fn the_end_of_a_lapsed_claim_does_not_end_the_newer_one_of_the_same_step() {
         let in_flight = InFlight::default();
-        let (task, step, draining) = (Uuid::now_v7(), Uuid::now_v7(), CancellationToken::new());
-        let first = in_flight.insert(task, &lease(step, 1), &draining).lost;
-        let second = in_flight.insert(task, &lease(step, 2), &draining).lost;
+        let (step, draining) = (Uuid::now_v7(), CancellationToken::new());
+        let first = in_flight.insert(&lease(step, 1), &draining).lost;
+        let second = in_flight.insert(&lease(step, 2), &draining).lost;
         in_flight.remove(&lease(step, 1));
         in_flight.abort(&lease(step, 1));
         assert_eq!(in_flight.leases(), [lease(step, 2)]);
@@ -127,8 +130,8 @@ mod tests {
         let in_flight = InFlight::default();
         let draining = CancellationToken::new();
         let (cancelled, other) = (Uuid::now_v7(), Uuid::now_v7());
-        let told = in_flight.insert(cancelled, &lease(Uuid::now_v7(), 1), &draining);
-        let left = in_flight.insert(other, &lease(Uuid::now_v7(), 1), &draining);
+        let told = in_flight.insert(&lease_of(cancelled, Uuid::now_v7(), 1), &draining);
+        let left = in_flight.insert(&lease_of(other, Uuid::now_v7(), 1), &draining);
         in_flight.wind_down(cancelled);
         assert!(told.wind_down.is_cancelled() && !told.lost.is_cancelled());
         assert!(!left.wind_down.is_cancelled() && !draining.is_cancelled());

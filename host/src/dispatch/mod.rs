@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use components::Components;
-pub use wake::Wake;
+pub use wake::{Wake, Work};
 
 use crate::client::Client;
 use crate::config::LimitPolicy;
@@ -183,8 +183,8 @@ impl Dispatch {
         let neighbours = Neighbours::default();
         let client = Client::new(store.clone(), &settings.environment, {
             let (wake, neighbours) = (wake.clone(), neighbours.clone());
-            move || {
-                wake.wake();
+            move |namespace: &str| {
+                wake.wake(Work::of([namespace]));
                 neighbours.tell();
             }
         });
@@ -257,8 +257,8 @@ impl Dispatch {
     }
 
     /// There is work in the queues: for this host, or else for the others.
-    pub fn work_is_there(&self) {
-        self.shared.wake.wake();
+    pub fn work_is_there(&self, work: Work) {
+        self.shared.wake.wake(work);
         if self.shared.slots.free() == 0 {
             self.shared.neighbours.tell();
         }

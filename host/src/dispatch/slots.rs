@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::Wake;
+use super::wake::{Wake, Work};
 
 /// Most steps one claim asks for. Larger batches lose to latency and cache misses.
 const BATCH: usize = 100;
@@ -82,7 +82,7 @@ impl Slots {
             Some((namespace.clone(), self.room_for(namespace, &state))).filter(|(_, room)| *room > 0)
         };
         let open: Vec<_> = namespaces.iter().filter_map(room).collect();
-        state.wanting = open.len() < namespaces.len();
+        state.wanting |= open.len() < namespaces.len();
         // Not their sum: each is what one of them may have if it is alone.
         let together = open.iter().map(|(_, room)| *room).max().unwrap_or(0).min(BATCH);
         let together = if steps_wait { together } else { together.div_ceil(2) };
@@ -156,7 +156,7 @@ impl Drop for Slot {
             *held -= 1;
         }
         if std::mem::take(&mut state.wanting) {
-            self.slots.wake.wake();
+            self.slots.wake.wake(Work::Anywhere);
         }
         if self.slots.has_some_free(&state) {
             self.slots.some_free.notify_one();

@@ -55,7 +55,7 @@ pub struct EventMetadata {
 impl EventMetadata {
     pub(super) fn of(step: &ClaimedStep, fired_at: DateTime<Utc>, fired_by: &str) -> Self {
         Self {
-            task_uuid: step.task_uuid,
+            task_uuid: step.lease.task_uuid,
             step_uuid: step.lease.step_uuid,
             step_name: step.name.clone(),
             namespace: step.lease.namespace.clone(),
@@ -212,7 +212,7 @@ pub(super) fn publish_context(
         declaration,
         step_result,
         step_context: StepContext {
-            task_uuid: step.task_uuid,
+            task_uuid: step.lease.task_uuid,
             step_uuid: step.lease.step_uuid,
             step_name: &step.name,
             namespace: &step.lease.namespace,

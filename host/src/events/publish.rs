@@ -152,7 +152,7 @@ impl Publishing {
 
 fn call(step: &ClaimedStep, limits: Limits) -> EventCall {
     EventCall {
-        task_uuid: step.task_uuid,
+        task_uuid: step.lease.task_uuid,
         step_uuid: step.lease.step_uuid,
         correlation_id: step.correlation_id,
         limits,

@@ -53,7 +53,7 @@ pub(super) fn step_event(
         task: task.map(renamed),
         workflow_step: WorkflowStep {
             workflow_step_uuid: step.lease.step_uuid,
-            task_uuid: step.task_uuid,
+            task_uuid: step.lease.task_uuid,
             name: &step.name,
             template_step_name: step.template_step(),
             retryable: step.retryable,

@@ -36,8 +36,14 @@ fn at(second: u32) -> DateTime<Utc> {
 
 fn step(namespace: &str) -> ClaimedStep {
     ClaimedStep {
-        lease: Lease { namespace: namespace.into(), message_id: 1, step_uuid: Uuid::from_u128(2), claim: 1 },
-        task_uuid: Uuid::from_u128(1),
+        lease: Lease {
+            namespace: namespace.into(),
+            message_id: 1,
+            task_uuid: Uuid::from_u128(1),
+            step_uuid: Uuid::from_u128(2),
+            claim: 1,
+            guarded: false,
+        },
         template_uuid: Uuid::from_u128(4),
         correlation_id: Uuid::from_u128(3),
         name: "pay".into(),

@@ -8,7 +8,7 @@
 //! | to a worker | it does |
 //! |---|---|
 //! | `status` | answers with a [`Status`] in JSON |
-//! | `wake` | looks into the queues: there is work |
+//! | `wake`, names of namespaces | looks into their queues, or without a name into all: there is work |
 //! | `drain` | claims no more, and ends when what runs has ended |
 //! | `abort` | puts back what still runs |
 //! | the end of input | drains: the first process is gone |
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,7 @@ use super::services::Status;
 use super::upkeep::Upkeep;
 use super::{Database, ServedHandler, Services, StartError, announce, prepare, services, upkeep_settings};
 use crate::config::Config;
+use crate::dispatch::{Wake, Work};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -82,7 +83,7 @@ pub struct Front {
 #[derive(Clone)]
 pub(super) struct Workers {
     asks: Arc<[mpsc::Sender<oneshot::Sender<Status>>]>,
-    wakes: Arc<[Arc<Notify>]>,
+    wakes: Arc<[Wake]>,
     next: Arc<AtomicUsize>,
     draining: CancellationToken,
     aborting: CancellationToken,
@@ -109,9 +110,9 @@ impl Front {
         for number in 1..=count {
             let (asked, answers) = mpsc::channel(16);
             let (state, seen) = watch::channel(State::Starting);
-            let wake = Arc::new(Notify::new());
+            let wake = Wake::default();
             asks.push(asked);
-            wakes.push(Arc::clone(&wake));
+            wakes.push(wake.clone());
             states.push(seen);
             let keeper = Keeper {
                 number,
@@ -177,10 +178,10 @@ impl Workers {
     }
 
     /// There is work: the workers are told in turns. One that has no room tells all hosts.
-    pub(super) fn wake_one(&self) {
+    pub(super) fn wake_one(&self, work: Work) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         if let Some(wake) = self.wakes.get(turn % self.wakes.len().max(1)) {
-            wake.notify_one();
+            wake.wake(work);
         }
     }
 
@@ -210,7 +211,7 @@ struct Keeper {
     number: usize,
     process: Process,
     asks: mpsc::Receiver<oneshot::Sender<Status>>,
-    wake: Arc<Notify>,
+    wake: Wake,
     state: watch::Sender<State>,
     draining: CancellationToken,
     aborting: CancellationToken,
@@ -293,8 +294,8 @@ impl Keeper {
                     // A worker that is gone is noticed by its end.
                     let _ = input.write_all(b"status\n").await;
                 }
-                () = self.wake.notified() => {
-                    let _ = input.write_all(b"wake\n").await;
+                work = self.wake.said() => {
+                    let _ = input.write_all(format!("wake {work}\n").as_bytes()).await;
                 }
                 () = draining.cancelled(), if !told_to_drain => {
                     told_to_drain = true;

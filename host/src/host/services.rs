@@ -12,7 +12,7 @@ use super::creation::Creation;
 use super::processes::Workers;
 use crate::config::Config;
 use crate::config::limits::LimitSet;
-use crate::dispatch::{Components, Observer, Wake};
+use crate::dispatch::{Components, Observer, Wake, Work};
 use crate::events::{EventStats, Events};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
@@ -214,10 +214,10 @@ impl Services {
     }
 
     /// Says that there is work in the queues: to this host, or else to the others.
-    pub async fn work_is_there(&self) {
+    pub async fn work_is_there(&self, work: Work) {
         match self.running.as_ref().map(|running| &running.source) {
-            Some(Source::Here { wake, .. }) => wake.wake(),
-            Some(Source::Workers(workers)) => workers.wake_one(),
+            Some(Source::Here { wake, .. }) => wake.wake(work),
+            Some(Source::Workers(workers)) => workers.wake_one(work),
             None => {
                 if let Err(error) = self.store.notify_work().await {
                     tracing::debug!(%error, "the hosts could not be told of new work: they look by themselves before long");

@@ -133,8 +133,14 @@ fn step(namespace: &str, definition: &StepDefinition, trial: Trial) -> Result<Cl
         |result: Json| json!({"stepUuid": Uuid::now_v7(), "success": true, "status": "completed", "result": result});
     let results: Map<_, _> = trial.dependencies.into_iter().map(|(name, value)| (name, result(value))).collect();
     Ok(ClaimedStep {
-        lease: Lease { namespace: namespace.to_owned(), message_id: 0, step_uuid: Uuid::now_v7(), claim: 1 },
-        task_uuid,
+        lease: Lease {
+            namespace: namespace.to_owned(),
+            message_id: 0,
+            task_uuid,
+            step_uuid: Uuid::now_v7(),
+            claim: 1,
+            guarded: false,
+        },
         template_uuid: Uuid::nil(),
         correlation_id,
         name: definition.name.clone(),

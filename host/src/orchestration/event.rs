@@ -86,7 +86,7 @@ pub fn context(
     let attempts = step.attempts.unsigned_abs().saturating_sub(1);
     let event = serde_json::to_string(&Event {
         event_id: Uuid::now_v7(),
-        task_uuid: step.task_uuid,
+        task_uuid: step.lease.task_uuid,
         step_uuid: step.lease.step_uuid,
         correlation_id: step.correlation_id,
         task: &step.task,
@@ -104,7 +104,7 @@ pub fn context(
         dependency_results: &step.dependency_results,
     })?;
     Ok(StepContext {
-        task_uuid: step.task_uuid,
+        task_uuid: step.lease.task_uuid,
         step_uuid: step.lease.step_uuid,
         correlation_id: step.correlation_id,
         handler: HandlerRef {
@@ -133,8 +133,14 @@ mod tests {
         let pattern = json!({"name": "work", "type": "batch_worker", "handler": {"callable": "Work", "method": "run"}});
         let pattern: StepDefinition = serde_json::from_value(pattern).unwrap();
         let step = ClaimedStep {
-            lease: Lease { namespace: "n".into(), message_id: 1, step_uuid: Uuid::now_v7(), claim: 1 },
-            task_uuid: Uuid::now_v7(),
+            lease: Lease {
+                namespace: "n".into(),
+                message_id: 1,
+                task_uuid: Uuid::now_v7(),
+                step_uuid: Uuid::now_v7(),
+                claim: 1,
+                guarded: false,
+            },
             template_uuid: Uuid::now_v7(),
             correlation_id: Uuid::now_v7(),
             name: "work_001".into(),

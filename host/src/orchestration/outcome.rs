@@ -224,8 +224,14 @@ mod tests {
 
     fn step(attempts: i32) -> ClaimedStep {
         ClaimedStep {
-            lease: Lease { namespace: "n".into(), message_id: 1, step_uuid: Uuid::now_v7(), claim: 4 },
-            task_uuid: Uuid::now_v7(),
+            lease: Lease {
+                namespace: "n".into(),
+                message_id: 1,
+                task_uuid: Uuid::now_v7(),
+                step_uuid: Uuid::now_v7(),
+                claim: 4,
+                guarded: false,
+            },
             template_uuid: Uuid::now_v7(),
             correlation_id: Uuid::now_v7(),
             name: "step_001".into(),

@@ -151,6 +151,11 @@ impl CompletionReport {
 }
 
 impl Completion {
+    /// Its task, where the commit changes that as well.
+    fn touched_task(&self) -> Option<Uuid> {
+        (self.lease.guarded || matches!(self.verdict, Verdict::Error { .. })).then_some(self.lease.task_uuid)
+    }
+
     /// The same attempt, failed because what it brought cannot be stored.
     fn unstorable(&self, reason: &StoreError) -> Self {
         const ERROR_TYPE: &str = "unstorable_result";
@@ -239,10 +244,9 @@ impl Store {
             "select done.accepted, done.outgrown, done.enqueued, done.changed_tasks, done.changed_states,
                 done.next_retry_ms, step.*
             from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20, $21, $22, $23, $24, $25, $26) done
+                $19, $20, $21, $22, $23, $24, $25, $26, $27) done
             left join lateral tasker.claimed_steps(
-                done.taken_namespaces, done.taken_messages, done.taken_steps,
-                array(select clock_timestamp() from unnest(done.taken_steps))
+                done.taken_namespaces, done.taken_messages, done.taken_steps, done.taken_since
             ) step on true",
         )
         .bind(column(completions, |done| done.lease.step_uuid))
@@ -271,6 +275,7 @@ impl Store {
         .bind(go_on.lease.as_secs_f64())
         .bind(&go_on.namespaces)
         .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
+        .bind(column(completions, Completion::touched_task))
         .fetch_all(&self.pool)
         .await?;
         let done = Committed::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;

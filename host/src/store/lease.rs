@@ -15,10 +15,14 @@ pub struct Lease {
     pub namespace: String,
     /// The message.
     pub message_id: i64,
+    /// The step's task.
+    pub task_uuid: Uuid,
     /// The step.
     pub step_uuid: Uuid,
     /// The fence: the number of the claim.
     pub claim: i32,
+    /// Whether the step's end changes its task as well, whatever it is: it has no successors, or its task grows.
+    pub guarded: bool,
 }
 
 impl Store {

@@ -247,7 +247,7 @@ impl Host {
                     (met, due) => {
                         return Err(format!(
                             "{} of {}: {met:?} where {due:?} was due",
-                            one.step.name, one.step.task_uuid
+                            one.step.name, one.step.lease.task_uuid
                         ));
                     }
                 }
@@ -312,7 +312,7 @@ impl Cluster<'_> {
 
     /// The task of a claimed step, its script, and the turn that this claim is.
     fn turn(&self, step: &ClaimedStep) -> Result<(&Task, &Script, usize), Complaint> {
-        let task = self.tasks.get(&step.task_uuid).ok_or_else(|| format!("{} is of no task of ours", step.name))?;
+        let task = self.tasks.get(&step.lease.task_uuid).ok_or_else(|| format!("{} is of no task of ours", step.name))?;
         let script = task.workflow.scripts.get(&step.name).ok_or_else(|| format!("{} should not exist", step.name))?;
         let turn = step.lease.claim as usize - 1;
         if turn >= script.turns.len() {
@@ -407,7 +407,7 @@ impl Cluster<'_> {
     /// Adds what the task gains by a result; an answer that can't be carried out is a failure.
     async fn plan(&self, ended: &mut Ended) -> Result<(), Complaint> {
         let Verdict::Complete { result } = &ended.completion.verdict else { return Ok(()) };
-        let task = &self.tasks[&ended.step.task_uuid];
+        let task = &self.tasks[&ended.step.lease.task_uuid];
         let definition = definition(task, &ended.step)?;
         match self.growth(task, definition, result).await? {
             Ok(growth) => ended.completion.growth = growth,
@@ -441,7 +441,7 @@ impl Cluster<'_> {
             seen.results.insert(ended.step.lease.step_uuid, serde_json::from_str(result.get()).unwrap());
         }
         if ended.completion.growth.is_some() {
-            *seen.growths.entry(ended.step.task_uuid).or_default() += 1;
+            *seen.growths.entry(ended.step.lease.task_uuid).or_default() += 1;
         }
     }
 

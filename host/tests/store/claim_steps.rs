@@ -24,7 +24,7 @@ async fn a_claim_carries_all_an_execution_needs() {
     let task = bench.task(&[("mix", &[])]).await;
     let claimed = bench.claim_one().await;
     assert_eq!((claimed.attempts, claimed.max_attempts, claimed.retryable), (1, 3, true));
-    assert_eq!((claimed.task_uuid, claimed.template_uuid), (task.task_uuid, bench.template));
+    assert_eq!((claimed.lease.task_uuid, claimed.template_uuid), (task.task_uuid, bench.template));
     assert_eq!(claimed.correlation_id, task.correlation_id);
     assert_eq!(claimed.inputs.get(), r#"{"oven":"hot"}"#);
     assert_eq!(claimed.dependency_results.get(), "{}");

@@ -59,10 +59,10 @@ pub(super) async fn run(mut config: Config, place: Place) -> Result<Exit, Failur
 
     let mut told = listen()?;
     while let Some(line) = told.recv().await {
-        match line.as_str() {
-            "status" => say(&serde_json::to_string(&host.status()?)?)?,
-            "wake" => host.work_is_there(),
-            "drain" => break,
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("status", "") => say(&serde_json::to_string(&host.status()?)?)?,
+            ("wake", names) => host.work_is_there(names.into()),
+            ("drain", "") => break,
             _ => tracing::warn!(worker = place.number, line, "the first process said something unknown"),
         }
     }

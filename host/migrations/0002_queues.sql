@@ -93,7 +93,9 @@ begin
             order by t.namespace, ready.place)
     into v_namespaces, v_messages
     from unnest(p_steps, p_tasks) with ordinality ready (step_uuid, task_uuid, place)
-    join tasker.tasks t on t.task_uuid = ready.task_uuid;
+    cross join lateral (
+        select namespace, task_uuid, correlation_id, priority from tasker.tasks where task_uuid = ready.task_uuid offset 0
+    ) t;
     perform tasker.send_messages(v_namespaces, v_messages);
 end
 $$;

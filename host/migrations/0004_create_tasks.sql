@@ -109,7 +109,10 @@ begin
         array_agg(tasker.step_message(t.task_uuid, s.step_uuid, t.correlation_id, t.priority)
             order by t.namespace, s.step_uuid)
     into v_namespaces, v_messages
-    from new_steps s join tasker.tasks t on t.task_uuid = s.task_uuid
+    from new_steps s
+    cross join lateral (
+        select namespace, task_uuid, correlation_id, priority from tasker.tasks where task_uuid = s.task_uuid offset 0
+    ) t
     where s.state = 'enqueued';
     if v_namespaces is not null then
         perform tasker.send_messages(v_namespaces, v_messages);

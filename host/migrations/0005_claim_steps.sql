@@ -18,7 +18,10 @@
 -- The messages are gathered into arrays first: joined directly, the planner takes the queue for a thousand rows and
 -- scans all of tasker.steps. A plan is made once for a connection and kept, perhaps since the tables were empty, when to
 -- read all of them is cheap. So these functions forbid plans that do (whole scans, hash and merge joins, rows set aside for
--- a loop), and join to what may grow from rows that are there, by its key.
+-- a loop), and join to what may grow from rows that are there, by its key: `key = any (array[row.key])`, or in a lateral
+-- query with `offset 0`. With a plain `key = row.key` the planner would still read all of an index, because its order is
+-- of use to a join or to `order by`; for the same reason rows that are locked are ordered by the given keys and not by
+-- their own.
 
 -- The readable part of one queue, as arrays. A message that names no step comes with a null.
 create function tasker.read_messages(
@@ -83,7 +86,7 @@ begin
         left join lateral (
             select s.state in ('enqueued', 'in_progress')
                 and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually') as may_run
-            from tasker.steps s join tasker.tasks t on t.task_uuid = s.task_uuid
+            from tasker.steps s join tasker.tasks t on t.task_uuid = any (array[s.task_uuid])
             where s.step_uuid = given.step_uuid
         ) step on true
         where given.step_uuid is null or given.step_uuid <> all (p_claimed)
@@ -131,7 +134,8 @@ begin
     with recursive line (place, step_uuid) as (
         select place, step_uuid from unnest(p_steps) with ordinality given (step_uuid, place)
         union
-        select line.place, e.parent_uuid from line join tasker.edges e on e.child_uuid = line.step_uuid
+        select line.place, e.parent_uuid from line
+        cross join lateral (select parent_uuid from tasker.edges where child_uuid = line.step_uuid offset 0) e
     ), brought as (
         select line.place, array_agg(a.name) filter (where a.name is not null) as names,
             array_agg(a.step_uuid) filter (where a.name is not null) as steps,
@@ -140,13 +144,8 @@ begin
                 select worker.batch_uuid from tasker.steps worker where worker.step_uuid = p_steps[line.place]
             ) then a.brief else a.result end) filter (where a.name is not null) as results
         from line
-        left join lateral (
-            -- Kept apart: on a table that is small as yet the planner would read all of it, and go on to.
-            select s.name, s.step_uuid, s.brief, s.result from tasker.steps s
-            where s.step_uuid = line.step_uuid and s.step_uuid <> p_steps[line.place]
-                and s.state in ('complete', 'resolved_manually')
-            offset 0
-        ) a on true
+        left join tasker.steps a on a.step_uuid = any (array[line.step_uuid]) and a.step_uuid <> p_steps[line.place]
+            and a.state in ('complete', 'resolved_manually')
         group by line.place
     )
     select p_namespaces[brought.place], p_messages[brought.place], s.task_uuid, s.step_uuid, t.template_uuid,
@@ -155,8 +154,8 @@ begin
         t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id, brought.names, brought.steps,
         brought.results
     from brought
-    join tasker.steps s on s.step_uuid = p_steps[brought.place]
-    join tasker.tasks t on t.task_uuid = s.task_uuid
+    join tasker.steps s on s.step_uuid = any (array[p_steps[brought.place]])
+    join tasker.tasks t on t.task_uuid = any (array[s.task_uuid])
     order by brought.place;
 end
 $$;
@@ -256,16 +255,20 @@ begin
     end if;
 
     with free as (
-        select s.step_uuid, s.state from tasker.steps s join tasker.tasks t on t.task_uuid = s.task_uuid
+        select s.step_uuid, s.state from tasker.steps s
+        cross join lateral (
+            select from tasker.tasks t
+            where t.task_uuid = s.task_uuid and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+            offset 0
+        ) t
         where s.step_uuid = any (v_steps) and s.state in ('enqueued', 'in_progress')
-            and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
         for update of s skip locked
     ), claimed as (
         update tasker.steps s
         set state = 'in_progress', attempts = s.attempts + (free.state = 'enqueued')::integer, claims = s.claims + 1,
             lapses = s.lapses + (free.state = 'in_progress')::integer,
             claimed_by = p_host, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
-        from free where s.step_uuid = free.step_uuid
+        from free where s.step_uuid = any (array[free.step_uuid])
         returning s.step_uuid, s.task_uuid, s.attempts, free.state as from_state
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state, reason)

@@ -20,7 +20,7 @@ declare
 begin
     update tasker.tasks t set growths = t.growths + 1
     from tasker.steps s
-    where s.step_uuid = p_step and t.task_uuid = s.task_uuid and t.growths = (p_growth ->> 'version')::integer
+    where s.step_uuid = p_step and t.task_uuid = any (array[s.task_uuid]) and t.growths = (p_growth ->> 'version')::integer
     returning t.task_uuid into v_task;
     if not found then
         return false;
@@ -65,7 +65,7 @@ begin
     from (
         select given.child, count(*)::integer as parents
         from json_to_recordset(p_growth -> 'edges') given (parent uuid, child uuid)
-        join tasker.steps parent on parent.step_uuid = given.parent
+        join tasker.steps parent on parent.step_uuid = any (array[given.parent])
         where not tasker.is_finished(parent.state, parent.batch_uuid)
         group by given.child
     ) awaited

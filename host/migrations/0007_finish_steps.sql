@@ -101,8 +101,8 @@ begin
             ) each
             group by task_uuid
         ), held as (
-            select touched.*, t.state from touched join tasker.tasks t on t.task_uuid = touched.task_uuid
-            order by t.task_uuid
+            select touched.*, t.state from touched join tasker.tasks t on t.task_uuid = any (array[touched.task_uuid])
+            order by touched.task_uuid
             for update of t
         ), done as (
             update tasker.tasks t
@@ -113,7 +113,7 @@ begin
                 completed_at = case when t.state = 'steps_in_process' and not held.failed
                     and t.sinks_left = held.sinks then v_now else t.completed_at end
             from held
-            where t.task_uuid = held.task_uuid
+            where t.task_uuid = any (array[held.task_uuid])
             returning t.task_uuid, held.state as from_state, t.state
         ), logged as (
             insert into tasker.transitions (task_uuid, at, from_state, to_state)
@@ -137,15 +137,17 @@ begin
             group by child_uuid
         ), held as (
             select fewer.*, s.task_uuid, s.state = 'pending' and s.pending_parents = fewer.parents as ready
-            from fewer join tasker.steps s on s.step_uuid = fewer.child_uuid
-            order by s.step_uuid
+            from fewer join tasker.steps s on s.step_uuid = any (array[fewer.child_uuid])
+            order by fewer.child_uuid
             for update of s
         ), placed as (
             select held.*, t.namespace, t.correlation_id, t.priority, held.ready and coalesce(
                 row_number() over (partition by open.namespace, held.ready order by held.child_uuid) <= open.places, false
             ) as taken
             from held
-            join tasker.tasks t on t.task_uuid = held.task_uuid
+            cross join lateral (
+                select namespace, correlation_id, priority, state from tasker.tasks where task_uuid = held.task_uuid offset 0
+            ) t
             left join (
                 select given.namespace, given.places from unnest(p_open, p_places) given (namespace, places)
                 join tasker.namespaces n on n.name = given.namespace
@@ -160,7 +162,7 @@ begin
                 claimed_by = case when placed.taken then p_host else s.claimed_by end,
                 claimed_at = case when placed.taken then v_now else s.claimed_at end
             from placed
-            where s.step_uuid = placed.child_uuid
+            where s.step_uuid = any (array[placed.child_uuid])
             returning s.step_uuid, s.task_uuid, s.attempts, placed.ready, placed.taken, placed.namespace,
                 placed.correlation_id, placed.priority
         ), logged as (

@@ -64,9 +64,9 @@ begin
         for v_growing in
             select given.step_uuid, given.growth::json as growth, given.place
             from unnest(p_steps, p_claims, p_growths) with ordinality given (step_uuid, claim, growth, place)
-            join tasker.steps s on s.step_uuid = given.step_uuid
+            join tasker.steps s on s.step_uuid = any (array[given.step_uuid])
             where given.growth is not null and s.state = 'in_progress' and s.claims = given.claim
-            order by s.step_uuid
+            order by given.step_uuid
             for update of s
         loop
             if not tasker.grow_task(v_growing.step_uuid, v_growing.growth) then
@@ -87,9 +87,9 @@ begin
             host, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us, host_calls, started_at,
             finished_at, namespace, message, events, log, place
         )
-        join tasker.steps s on s.step_uuid = given.step_uuid
+        join tasker.steps s on s.step_uuid = any (array[given.step_uuid])
         where s.state = 'in_progress' and s.claims = given.claim
-        order by s.step_uuid
+        order by given.step_uuid
         for update of s
     ), done as (
         update tasker.steps s
@@ -100,7 +100,7 @@ begin
             lapses = 0, result = held.result::json, metadata = held.metadata::json, error = held.error::json,
             updated_at = v_now
         from held
-        where s.step_uuid = held.step_uuid
+        where s.step_uuid = any (array[held.step_uuid])
         returning s.task_uuid, s.state, s.is_sink, s.batch_uuid, held.*
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason)

@@ -17,7 +17,7 @@ begin
     perform set_config('synchronous_commit', 'off', true);
     select array_agg(s.step_uuid) into v_held
     from unnest(p_steps, p_claims) given (step_uuid, claim)
-    join tasker.steps s on s.step_uuid = given.step_uuid
+    join tasker.steps s on s.step_uuid = any (array[given.step_uuid])
     where s.state = 'in_progress' and s.claims = given.claim;
 
     for v_batch in
@@ -54,14 +54,14 @@ begin
     with given as (
         select * from unnest(p_steps, p_claims) g (step_uuid, claim)
     ), held as (
-        select s.step_uuid from given join tasker.steps s on s.step_uuid = given.step_uuid
+        select s.step_uuid from given join tasker.steps s on s.step_uuid = any (array[given.step_uuid])
         where s.state = 'in_progress' and s.claims = given.claim
-        order by s.step_uuid
+        order by given.step_uuid
         for update of s
     ), released as (
         update tasker.steps s
         set state = 'enqueued', attempts = s.attempts - 1, claimed_by = null, updated_at = clock_timestamp()
-        from held where s.step_uuid = held.step_uuid
+        from held where s.step_uuid = any (array[held.step_uuid])
         returning s.step_uuid, s.task_uuid, s.attempts
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state, reason)

@@ -22,7 +22,7 @@ begin
         for update skip locked
     ), ready as (
         update tasker.steps s set state = 'enqueued', run_after = null, updated_at = v_now
-        from due where s.step_uuid = due.step_uuid
+        from due where s.step_uuid = any (array[due.step_uuid])
         returning s.step_uuid, s.task_uuid
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, at, from_state, to_state)

@@ -47,7 +47,7 @@ async fn every_worker_runs_steps_and_the_api_speaks_for_all() {
         tasks.push(task["task_uuid"].as_str().unwrap().parse().unwrap());
     }
     let busy = api.get("/metrics/worker").await.ok();
-    assert_eq!(busy["metrics"]["slots"]["value"], json!(64.0), "the slots of the host, divided among its workers");
+    assert_eq!(busy["metrics"]["slots"]["value"], json!(128.0), "the slots of the host, divided among its workers");
     let mut hosts = HashSet::new();
     for task in tasks {
         wait_for(&database.store, task, &["complete"]).await;

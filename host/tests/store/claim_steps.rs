@@ -278,3 +278,29 @@ async fn lapses_are_counted_until_a_verdict_or_a_checkpoint() {
     bench.store.enqueue_due(10).await.unwrap();
     assert_eq!(bench.claim_one().await.lapses, 0);
 }
+
+#[tokio::test]
+async fn a_claim_reads_what_it_claims_however_many_tasks_are_unfinished() {
+    let bench = Bench::new().await;
+    let tasks = || Vec::from_iter((0..400).map(|_| bench.plan(&[("a", &[])])));
+    bench.store.create_tasks(&tasks()).await.unwrap();
+    bench.complete(&bench.claim(400).await).await;
+    bench.pool.execute("vacuum analyze").await.unwrap();
+    let mut connection = bench.pool.acquire().await.unwrap();
+    let claim = "select tasker.claim_steps(array[$1], 1, 'host', 30)";
+    // Plans are made while next to nothing is unfinished.
+    sqlx::query(claim).bind(NAMESPACE).execute(&mut *connection).await.unwrap();
+    bench.store.create_tasks(&tasks()[..1]).await.unwrap();
+    sqlx::query(claim).bind(NAMESPACE).execute(&mut *connection).await.unwrap();
+    bench.store.create_tasks(&tasks()).await.unwrap();
+
+    let read = "select coalesce(sum(pg_stat_get_xact_tuples_fetched(indexrelid)), 0)::bigint
+        + pg_stat_get_xact_tuples_returned('tasker.tasks'::regclass)
+        from pg_index where indrelid = 'tasker.tasks'::regclass";
+    connection.execute("begin").await.unwrap();
+    let before: i64 = sqlx::query_scalar(read).fetch_one(&mut *connection).await.unwrap();
+    sqlx::query(claim).bind(NAMESPACE).execute(&mut *connection).await.unwrap();
+    let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *connection).await.unwrap();
+    connection.execute("rollback").await.unwrap();
+    assert!(after - before < 20, "{} rows of tasks were read", after - before);
+}

@@ -1,10 +1,13 @@
 //! What fixed work costs the database, against what it cost when that was last changed: how much it writes is the same in
-//! every run, however busy the machine is. What a step costs in the sandbox is held the same way, in units of fuel.
+//! every run, however busy the machine is, and how much it reads is bounded. What a step costs in the sandbox is held the
+//! same way, in units of fuel.
 
-use sqlx::Executor;
-use tasker_wasm_host::store::{ClaimedStep, GoOn};
+use std::time::Duration;
+
+use sqlx::{Executor, PgPool};
+use tasker_wasm_host::store::{ClaimedStep, GoOn, Store};
 use tasker_wasm_host::template;
-use tasker_wasm_tests::{LEASE, OwnServer, claim_of, create_tasks, package, registered, succeeded};
+use tasker_wasm_tests::{LEASE, OwnServer, TestDatabase, claim_of, create_tasks, package, registered, succeeded};
 
 const NAMESPACE: &str = "linear_workflow";
 const TEMPLATE: &str = "mathematical_sequence";
@@ -23,15 +26,48 @@ async fn written(server: &OwnServer) -> u64 {
     sqlx::query_scalar::<_, i64>(position).fetch_one(&server.pool).await.expect("the server answers").unsigned_abs()
 }
 
-async fn claim(server: &OwnServer, limit: u32) -> Vec<ClaimedStep> {
-    server.store.claim_steps(&claim_of(NAMESPACE, limit)).await.expect("steps can be claimed")
+async fn claim(store: &Store, limit: u32) -> Vec<ClaimedStep> {
+    store.claim_steps(&claim_of(NAMESPACE, limit)).await.expect("steps can be claimed")
 }
 
-async fn complete(server: &OwnServer, steps: &[ClaimedStep], go_on: &GoOn) -> Vec<ClaimedStep> {
+async fn complete(store: &Store, steps: &[ClaimedStep], go_on: &GoOn) -> Vec<ClaimedStep> {
     let completions: Vec<_> = steps.iter().map(succeeded).collect();
-    let report = server.store.complete_and_go_on(&completions, go_on).await.expect("steps can be completed");
+    let report = store.complete_and_go_on(&completions, go_on).await.expect("steps can be completed");
     assert_eq!(report.refused(), 0);
     report.claimed
+}
+
+/// Rows of the indexes of tasks and steps that were read by those who are gone.
+async fn read(pool: &PgPool) -> u64 {
+    let rows = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where schemaname = 'tasker'";
+    sqlx::query_scalar::<_, i64>(rows).fetch_one(pool).await.expect("the server answers").unsigned_abs()
+}
+
+/// Closes connections, and waits until what they counted is known.
+async fn gone(store: Store, pool: &PgPool) {
+    let open = "select count(*) from pg_stat_activity
+        where datname = current_database() and application_name = 'tasker-wasm-host'";
+    let count = || async { sqlx::query_scalar::<_, i64>(open).fetch_one(pool).await.expect("the server answers") };
+    let before = count().await;
+    store.close().await;
+    while count().await == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Creates tasks of four steps and runs them, each alone: the host goes on with one in two.
+async fn run_each_alone(store: &Store, tasks: usize) {
+    for place in 0..tasks {
+        create_tasks(store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 1).await;
+        let places = vec![(place % 2) as u32];
+        let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places, lease: LEASE };
+        for _ in 0..STEPS {
+            let mut steps = claim(store, 1).await;
+            while !steps.is_empty() {
+                steps = complete(store, &steps, &go_on).await;
+            }
+        }
+    }
 }
 
 /// A greater change than a tenth is one to know the reason of; then the recorded number is the new one.
@@ -60,11 +96,11 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
     let created = written(&server).await;
     let mut steps = 0;
     loop {
-        let claimed = claim(&server, 100).await;
+        let claimed = claim(&server.store, 100).await;
         if claimed.is_empty() {
             break;
         }
-        complete(&server, &claimed, &nothing).await;
+        complete(&server.store, &claimed, &nothing).await;
         steps += claimed.len() as u64;
     }
     assert_eq!(steps, 200 * STEPS);
@@ -73,9 +109,9 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
     create_tasks(&server.store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 20).await;
     let alone = written(&server).await;
     for _ in 0..20 {
-        let mut step = claim(&server, 1).await;
+        let mut step = claim(&server.store, 1).await;
         while !step.is_empty() {
-            step = complete(&server, &step, &go_on).await;
+            step = complete(&server.store, &step, &go_on).await;
         }
     }
     let gone_on = written(&server).await;
@@ -84,4 +120,28 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
     check("a task", (created - before) / 100, CREATE);
     check("a step among others", (completed - created) / steps, STEP);
     check("a step that runs alone", (gone_on - alone) / (20 * STEPS), STEP_ALONE);
+}
+
+/// A connection keeps the plans it made, perhaps when there was next to nothing to read.
+#[tokio::test]
+async fn what_a_step_reads_from_the_database_does_not_grow_with_what_is_there() {
+    const ALONE: usize = 10;
+    const OTHERS: usize = 1_000;
+    let database = TestDatabase::create().await;
+    let loaded = template::load(&package("linear").join("template.yaml")).expect("the example's template");
+    registered(&database.store, &loaded).await.expect("the template can be registered");
+    let early = Store::connect(&database.url, 1).await.expect("the server takes another connection");
+    run_each_alone(&early, 1).await;
+    database.pool().execute("vacuum analyze").await.expect("the planner can learn how little there is");
+    run_each_alone(&early, 2).await;
+
+    let others = Store::connect(&database.url, 1).await.expect("the server takes another connection");
+    create_tasks(&others, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, OTHERS).await;
+    gone(others, database.pool()).await;
+    let before = read(database.pool()).await;
+    run_each_alone(&early, ALONE).await;
+    gone(early, database.pool()).await;
+    let step = (read(database.pool()).await - before) / (ALONE as u64 * STEPS);
+    assert!(step < 100, "{step} rows were read for a step while {OTHERS} other tasks waited");
+    database.drop().await;
 }

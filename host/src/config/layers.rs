@@ -20,8 +20,7 @@ macro_rules! built_in {
 const BASE: &[(&str, &str)] = built_in!["base/common.toml", "base/orchestration.toml", "base/worker.toml"];
 const TEST: &[(&str, &str)] = built_in!["environments/test/common.toml", "environments/test/orchestration.toml"];
 const DEVELOPMENT: &[(&str, &str)] = built_in!["environments/development/orchestration.toml"];
-const PRODUCTION: &[(&str, &str)] =
-    built_in!["environments/production/orchestration.toml", "environments/production/worker.toml"];
+const PRODUCTION: &[(&str, &str)] = built_in!["environments/production/orchestration.toml"];
 
 /// The files that are part of the program.
 pub(super) fn built_in(environment: Environment) -> Vec<Source> {

@@ -38,8 +38,12 @@ pub(super) async fn grow(
         Ok(None) => return Ok((completion, None)),
         Err(invalid) => return Ok((refuse(completion, &invalid), None)),
     };
-    let deciding =
-        Deciding { task_uuid: step.lease.task_uuid, template: template.clone(), step: definition.name.clone(), directive };
+    let deciding = Deciding {
+        task_uuid: step.lease.task_uuid,
+        template: template.clone(),
+        step: definition.name.clone(),
+        directive,
+    };
     let completion = deciding.plan(shared, completion).await?;
     Ok((completion, Some(deciding)))
 }

@@ -312,7 +312,8 @@ impl Cluster<'_> {
 
     /// The task of a claimed step, its script, and the turn that this claim is.
     fn turn(&self, step: &ClaimedStep) -> Result<(&Task, &Script, usize), Complaint> {
-        let task = self.tasks.get(&step.lease.task_uuid).ok_or_else(|| format!("{} is of no task of ours", step.name))?;
+        let task =
+            self.tasks.get(&step.lease.task_uuid).ok_or_else(|| format!("{} is of no task of ours", step.name))?;
         let script = task.workflow.scripts.get(&step.name).ok_or_else(|| format!("{} should not exist", step.name))?;
         let turn = step.lease.claim as usize - 1;
         if turn >= script.turns.len() {

@@ -28,11 +28,13 @@ const WARM_UP: usize = 20;
 /// Rows of the batch.
 const CSV_ROWS: usize = 1000;
 
-const LINEAR: &[(&str, u32)] = &[("linear_step_1", 1), ("linear_step_2", 1), ("linear_step_3", 1), ("linear_step_4", 1)];
+const LINEAR: &[(&str, u32)] =
+    &[("linear_step_1", 1), ("linear_step_2", 1), ("linear_step_3", 1), ("linear_step_4", 1)];
 const DIAMOND: &[(&str, u32)] = &[("diamond_start", 1), ("diamond_branch_b", 1), ("diamond_end", 1)];
 const DAG: &[(&str, u32)] =
     &[("receive_listing", 1), ("price_listing", 1), ("convert_price", 1), ("publish_listing", 1)];
-const TREE: &[(&str, u32)] = &[("set_budget", 1), ("division_product", 1), ("team_engineering", 1), ("approve_plan", 1)];
+const TREE: &[(&str, u32)] =
+    &[("set_budget", 1), ("division_product", 1), ("team_engineering", 1), ("approve_plan", 1)];
 const BATCH: &[(&str, u32)] = &[("analyze_csv", 1), ("process_csv_rows", 5), ("aggregate_inventory", 1)];
 
 /// One kind of task.

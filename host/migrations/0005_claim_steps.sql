@@ -1,5 +1,5 @@
 -- Takes up to `p_limit` steps for a host: reads visible messages, hides them for the length of the lease and marks
--- their steps in progress. Answers, for each step, everything its execution needs.
+-- their steps in progress. Answers which they are; what their execution needs tells claimed_steps, in the same statement.
 --
 -- * The commit does not wait for the disk. A claim lost in a crash leaves its message in the queue, to be read again; a
 --   completion is durable, and the log is flushed in order, so no completion outlives its claim.

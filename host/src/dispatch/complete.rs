@@ -174,7 +174,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
                     onwards.send(shared, &mut report).await;
                 }
                 attempts = Vec::new();
-                announce(shared, &report, &news, sent.elapsed());
+                announce(shared, &report, news, sent.elapsed());
                 for (attempt, acceptance) in together.zip(&report.accepted) {
                     match acceptance {
                         Acceptance::Accepted => {
@@ -227,7 +227,7 @@ async fn plan_again(shared: &Shared, attempts: &mut [Ended]) -> Result<(), Store
 }
 
 /// Tells who waits for it what a commit brought.
-fn announce(shared: &Shared, report: &CompletionReport, news: &Work, took: Duration) {
+fn announce(shared: &Shared, report: &CompletionReport, news: Work, took: Duration) {
     if report.refused() > 0 {
         shared.in_flight.count_refused(report.refused());
         shared.metrics.refused(report.refused());
@@ -242,7 +242,7 @@ fn announce(shared: &Shared, report: &CompletionReport, news: &Work, took: Durat
         let _ = shared.changes.send(*change);
     }
     if report.enqueued > 0 && !news.is_nowhere() {
-        shared.wake.wake(news.clone());
+        shared.wake.wake(news);
     }
     if report.enqueued as usize > shared.slots.free() {
         shared.neighbours.tell();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::Executor;
 use tasker_wasm_host::store::{Checkpoint, ClaimedStep, NewTask, StepState};
 
-use super::support::{Bench, NAMESPACE, plan, raw, request, template_of, to_be_retried};
+use super::support::{Bench, NAMESPACE, plan, raw, request, tasks_read, template_of, to_be_retried};
 
 #[tokio::test]
 async fn steps_come_in_the_order_they_were_queued() {
@@ -294,13 +294,10 @@ async fn a_claim_reads_what_it_claims_however_many_tasks_are_unfinished() {
     sqlx::query(claim).bind(NAMESPACE).execute(&mut *connection).await.unwrap();
     bench.store.create_tasks(&tasks()).await.unwrap();
 
-    let read = "select coalesce(sum(pg_stat_get_xact_tuples_fetched(indexrelid)), 0)::bigint
-        + pg_stat_get_xact_tuples_returned('tasker.tasks'::regclass)
-        from pg_index where indrelid = 'tasker.tasks'::regclass";
     connection.execute("begin").await.unwrap();
-    let before: i64 = sqlx::query_scalar(read).fetch_one(&mut *connection).await.unwrap();
+    let before = tasks_read(&mut connection).await;
     sqlx::query(claim).bind(NAMESPACE).execute(&mut *connection).await.unwrap();
-    let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *connection).await.unwrap();
+    let after = tasks_read(&mut connection).await;
     connection.execute("rollback").await.unwrap();
     assert!(after - before < 20, "{} rows of tasks were read", after - before);
 }

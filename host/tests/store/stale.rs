@@ -8,7 +8,7 @@ use tasker_wasm_host::store::{
 use uuid::Uuid;
 
 use super::grow_task::task_state;
-use super::support::{Bench, LEASE, NAMESPACE, failed, plan, succeeded, template_of, to_be_retried};
+use super::support::{Bench, LEASE, NAMESPACE, failed, plan, succeeded, tasks_read, template_of, to_be_retried};
 
 const THRESHOLDS: StalenessThresholds =
     StalenessThresholds { waiting_for_dependencies: 60, waiting_for_retry: 30, steps_in_process: 30, lifetime: 1_440 };
@@ -294,16 +294,13 @@ async fn the_look_reads_the_index_of_what_is_active_and_nothing_of_what_is_over(
     bench.age(31).await;
     bench.pool.execute("vacuum analyze tasker.tasks").await.unwrap();
     let mut connection = bench.pool.acquire().await.unwrap();
-    let read = "select coalesce(sum(pg_stat_get_xact_tuples_fetched(indexrelid)), 0)::bigint
-        + pg_stat_get_xact_tuples_returned('tasker.tasks'::regclass)
-        from pg_index where indrelid = 'tasker.tasks'::regclass";
     connection.execute("begin").await.unwrap();
-    let before: i64 = sqlx::query_scalar(read).fetch_one(&mut *connection).await.unwrap();
+    let before = tasks_read(&mut connection).await;
     sqlx::query("select * from tasker.detect_stale_tasks(null, array[gen_random_uuid()], true, 60, 30, 30, 1440)")
         .execute(&mut *connection)
         .await
         .unwrap();
-    let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *connection).await.unwrap();
+    let after = tasks_read(&mut connection).await;
     connection.execute("rollback").await.unwrap();
     assert!(after - before < 20, "{} rows of tasks were read", after - before);
 }

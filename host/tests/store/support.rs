@@ -74,6 +74,14 @@ impl Drop for TestDatabase {
     }
 }
 
+/// Rows of tasks that the transaction of this connection has read.
+pub async fn tasks_read(connection: &mut PgConnection) -> i64 {
+    let read = "select coalesce(sum(pg_stat_get_xact_tuples_fetched(indexrelid)), 0)::bigint
+        + pg_stat_get_xact_tuples_returned('tasker.tasks'::regclass)
+        from pg_index where indrelid = 'tasker.tasks'::regclass";
+    sqlx::query_scalar(read).fetch_one(connection).await.unwrap()
+}
+
 /// The same server with another database: what stands between the last slash of the path and the query.
 pub fn with_database(url: &str, database: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();

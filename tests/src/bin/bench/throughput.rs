@@ -3,8 +3,8 @@
 //!
 //! A step writes about ten rows (twice itself and its message, its transitions, its attempt, a part of its task), a message
 //! of PGMQ three: that is the gap of the dispatch. Of what the server computes for a step among a hundred, a quarter is the
-//! reading of its message, a fifth each its end, what follows from that, and its claim, and a sixth what its execution needs
-//! (`track_functions`). The gap of the whole is the batches', which are not of a hundred steps when as many are not ready at
+//! reading of its message, a fifth each its end and what follows from that, a sixth each its claim and what its execution
+//! needs (`track_functions`). The gap of the whole is the batches', which are not of a hundred steps when as many are not ready at
 //! once, and a tenth of a millisecond that the host takes beside a call.
 
 use std::thread::available_parallelism;

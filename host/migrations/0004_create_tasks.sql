@@ -1,4 +1,5 @@
--- Creates planned tasks, their steps and edges, and queues the steps that may run, all in one commit. The host has
+-- Creates planned tasks, their steps and edges, all in one commit. Answers the messages of the steps that may run, and whose
+-- they are: the caller sends them, in the same statement. The host has
 -- counted parents and sinks. A task whose identity another one has already is left out with all its steps; `duplicates`
 -- says for each task given which one that is, null for those that were created. Of two such tasks in one call the first
 -- is created.
@@ -11,7 +12,7 @@ create function tasker.create_tasks(
     p_sinks integer[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[],
     p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[], p_step_max_attempts integer[],
     p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
-    out enqueued integer, out duplicates uuid[], out created_at timestamptz
+    out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -23,10 +24,7 @@ declare
     v_unknown uuid;
     v_created uuid[];
     v_left_out boolean;
-    v_namespaces text[];
-    v_messages jsonb[];
 begin
-    enqueued := 0;
     created_at := v_now;
     select given.template_uuid into v_unknown
     from unnest(p_template_uuids, p_namespaces) given (template_uuid, namespace)
@@ -108,15 +106,11 @@ begin
     select array_agg(t.namespace order by t.namespace, s.step_uuid),
         array_agg(tasker.step_message(t.task_uuid, s.step_uuid, t.correlation_id, t.priority)
             order by t.namespace, s.step_uuid)
-    into v_namespaces, v_messages
+    into namespaces, messages
     from new_steps s
     cross join lateral (
         select namespace, task_uuid, correlation_id, priority from tasker.tasks where task_uuid = s.task_uuid offset 0
     ) t
     where s.state = 'enqueued';
-    if v_namespaces is not null then
-        perform tasker.send_messages(v_namespaces, v_messages);
-        enqueued := cardinality(v_namespaces);
-    end if;
 end
 $$;

@@ -1,5 +1,6 @@
--- Takes up to `p_limit` steps for a host: reads visible messages, hides them for the length of the lease and marks
--- their steps in progress. Answers which they are; what their execution needs tells claimed_steps, in the same statement.
+-- Claiming: messages that are visible are read and hidden for the length of the lease, their steps are marked in progress
+-- (take_steps), and what the execution of each needs is gathered (claimed_steps), all in one statement. A claim from one
+-- queue reads it by a statement of the host; one from several has claim_steps do it.
 --
 -- * The commit does not wait for the disk. A claim lost in a crash leaves its message in the queue, to be read again; a
 --   completion is durable, and the log is flushed in order, so no completion outlives its claim.
@@ -23,7 +24,14 @@
 -- of use to a join or to `order by`; for the same reason rows that are locked are ordered by the given keys and not by
 -- their own.
 
--- The readable part of one queue, as arrays. A message that names no step comes with a null.
+-- The step that a message names, if it names any.
+create function tasker.step_of(p_text text) returns uuid
+language sql immutable parallel safe as $$
+    select case when p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_text::uuid end
+$$;
+
+-- The readable part of one queue, as arrays. A message that names no step comes with a null. The host's own statement for
+-- one queue is this one; here it is planned each time.
 create function tasker.read_messages(
     p_namespace text, p_limit integer, p_lease interval,
     out messages bigint[], out steps uuid[], out since timestamptz[]
@@ -39,30 +47,43 @@ begin
                 select msg_id from pgmq.%1$I where vt <= clock_timestamp() order by %2$s limit $1
                 for update skip locked
             ))
-            returning msg_id, enqueued_at, message ->> ''step_uuid'' as step_uuid
+            returning msg_id, enqueued_at, tasker.step_of(message ->> ''step_uuid'') as step_uuid
         )
-        select array_agg(msg_id order by msg_id), array_agg(case
-            when step_uuid ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' then step_uuid::uuid end order by msg_id
-        ), array_agg(enqueued_at order by msg_id) from taken',
+        select array_agg(msg_id order by msg_id), array_agg(step_uuid order by msg_id),
+            array_agg(enqueued_at order by msg_id)
+        from taken',
         tasker.queue_table(p_namespace),
         case when random() < 0.8 then 'coalesce((message ->> ''priority'')::integer, 0) desc, ' else '' end || 'msg_id'
     ) into messages, steps, since using p_limit, p_lease;
 end
 $$;
 
--- How many more steps of a namespace may be in progress; zero while another claim is counting.
-create function tasker.free_places(p_namespace text, p_max_concurrent integer) returns integer
-language plpgsql as $$
+-- How many messages of a namespace may be read, at most `p_limit`: none where it is paused or unknown, and where its steps
+-- in progress are bounded as many as there is room for, none while another claim is counting.
+create function tasker.room_for(p_namespace text, p_limit integer) returns integer
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+as $$
 declare
+    v_bound integer;
     v_taken integer;
 begin
+    select max_concurrent into v_bound from tasker.namespaces where name = p_namespace and paused_at is null;
+    if not found then
+        return 0;
+    end if;
+    if v_bound is null then
+        return p_limit;
+    end if;
+    -- The lock alone must not make the claim's commit wait for the disk.
+    perform set_config('synchronous_commit', 'off', true);
     perform from tasker.namespaces where name = p_namespace for update skip locked;
     if not found then
         return 0;
     end if;
     execute format('select count(*) from pgmq.%I where vt > clock_timestamp()', tasker.queue_table(p_namespace))
     into v_taken;
-    return greatest(0, p_max_concurrent - v_taken);
+    return greatest(0, least(p_limit, v_bound - v_taken));
 end
 $$;
 
@@ -118,11 +139,12 @@ create type tasker.claimed_step as (
 );
 
 -- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue; of each step come the
--- results of all that were complete before it. Volatile, so that it sees what the statement that calls it has claimed.
+-- results of all that were complete before it. Volatile, so that it sees what the statement that calls it has claimed;
+-- strict, so that it is not called for none.
 --
 -- The planner takes a recursion for ten times what it begins with, ten times over, and would clear a megabyte for that
 -- on each call.
-create function tasker.claimed_steps(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_since timestamptz[])
+create function tasker.claimed_steps(p_messages bigint[], p_steps uuid[], p_since timestamptz[])
 returns setof tasker.claimed_step
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -148,7 +170,7 @@ begin
             and a.state in ('complete', 'resolved_manually')
         group by line.place
     )
-    select p_namespaces[brought.place], p_messages[brought.place], s.task_uuid, s.step_uuid, t.template_uuid,
+    select t.namespace, p_messages[brought.place], s.task_uuid, s.step_uuid, t.template_uuid,
         t.correlation_id, s.name, s.template_step, s.attempts, s.max_attempts, s.claims, s.lapses, s.retryable, s.guarded,
         s.inputs, s.checkpoint, p_since[brought.place], s.created_at, t.name, t.version, t.context, t.tags, t.priority,
         t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id, brought.names, brought.steps,
@@ -181,79 +203,20 @@ begin
 end
 $$;
 
--- `p_places` says of each namespace how many of its steps are claimed at most; null: as many as `p_limit`.
-create function tasker.claim_steps(
-    p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null,
-    out namespaces text[], out messages bigint[], out steps uuid[], out since timestamptz[]
+-- Marks the steps of messages that were read in progress, and answers those for which that could be. The commit does not
+-- wait for the disk.
+create function tasker.take_steps(
+    inout namespaces text[], inout messages bigint[], inout steps uuid[], inout since timestamptz[], p_host text
 )
-language plpgsql
+language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 #variable_conflict use_column
 declare
-    v_lease interval := make_interval(secs => p_lease_seconds);
-    v_working text[];
-    v_open text[];
-    v_bounds integer[];
-    v_places integer[];
-    v_more text[] := '{}';
-    v_more_bounds integer[] := '{}';
-    v_more_places integer[] := '{}';
-    v_namespace text;
-    v_share integer;
-    v_left integer := p_limit;
-    v_read record;
-    v_namespaces text[] := '{}';
-    v_messages bigint[] := '{}';
-    v_steps uuid[] := '{}';
-    v_since timestamptz[] := '{}';
     v_claimed uuid[];
 begin
     perform set_config('synchronous_commit', 'off', true);
-
-    v_working := case when cardinality(p_namespaces) = 1 then p_namespaces
-        else tasker.namespaces_with_work(p_namespaces) end;
-    select array_agg(name), array_agg(max_concurrent), array_agg(places) into v_open, v_bounds, v_places from (
-        select n.name, n.max_concurrent, asked.places from unnest(p_namespaces, p_places) asked (name, places)
-        join tasker.namespaces n on n.name = asked.name
-        where n.paused_at is null and n.name = any (v_working)
-        order by random()
-    ) shuffled;
-    -- Two rounds: a share for each namespace, then the rest for those that filled theirs.
-    for v_round in 1..2 loop
-        for v_place in 1..coalesce(cardinality(v_open), 0) loop
-            exit when v_left <= 0;
-            v_namespace := v_open[v_place];
-            v_share := case v_round
-                when 1 then ceil(v_left::numeric / (cardinality(v_open) - v_place + 1))::integer else v_left end;
-            v_share := least(v_share, v_places[v_place]);
-            if v_bounds[v_place] is not null then
-                v_share := least(v_share, tasker.free_places(v_namespace, v_bounds[v_place]));
-            end if;
-            continue when v_share = 0;
-            v_read := tasker.read_messages(v_namespace, v_share, v_lease);
-            continue when v_read.messages is null;
-            v_namespaces := v_namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
-            v_messages := v_messages || v_read.messages;
-            v_steps := v_steps || v_read.steps;
-            v_since := v_since || v_read.since;
-            v_left := v_left - cardinality(v_read.messages);
-            if cardinality(v_read.messages) = v_share then
-                v_more := v_more || v_namespace;
-                v_more_bounds := v_more_bounds || v_bounds[v_place];
-                v_more_places := v_more_places || (v_places[v_place] - v_share);
-            end if;
-        end loop;
-        exit when v_left <= 0 or cardinality(v_more) = 0;
-        v_open := v_more;
-        v_bounds := v_more_bounds;
-        v_places := v_more_places;
-    end loop;
-    if cardinality(v_messages) = 0 then
-        return;
-    end if;
-
     with free as (
         select s.step_uuid, s.state from tasker.steps s
         cross join lateral (
@@ -261,7 +224,7 @@ begin
             where t.task_uuid = s.task_uuid and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
             offset 0
         ) t
-        where s.step_uuid = any (v_steps) and s.state in ('enqueued', 'in_progress')
+        where s.step_uuid = any (steps) and s.state in ('enqueued', 'in_progress')
         for update of s skip locked
     ), claimed as (
         update tasker.steps s
@@ -277,18 +240,82 @@ begin
         from claimed
     )
     select array_agg(step_uuid) into v_claimed from claimed;
-    if coalesce(cardinality(v_claimed), 0) < cardinality(v_messages) then
-        perform tasker.clear_messages(v_namespaces, v_messages, v_steps, coalesce(v_claimed, '{}'));
-        select array_agg(namespace order by place), array_agg(message order by place), array_agg(step_uuid order by place),
-            array_agg(since order by place)
-        into v_namespaces, v_messages, v_steps, v_since
-        from unnest(v_namespaces, v_messages, v_steps, v_since) with ordinality
-            read (namespace, message, step_uuid, since, place)
-        where step_uuid = any (v_claimed);
+    if coalesce(cardinality(v_claimed), 0) < cardinality(messages) then
+        perform tasker.clear_messages(namespaces, messages, steps, coalesce(v_claimed, '{}'));
+        select array_agg(read.namespace order by place), array_agg(read.message order by place),
+            array_agg(read.step_uuid order by place), array_agg(read.at order by place)
+        into namespaces, messages, steps, since
+        from unnest(namespaces, messages, steps, since) with ordinality read (namespace, message, step_uuid, at, place)
+        where read.step_uuid = any (v_claimed);
     end if;
-    namespaces := v_namespaces;
-    messages := v_messages;
-    steps := v_steps;
-    since := v_since;
+end
+$$;
+
+-- Reads up to `p_limit` messages from the queues of several namespaces and takes their steps. `p_places` says of each
+-- namespace how many of its steps are claimed at most; null: as many as `p_limit`.
+create function tasker.claim_steps(
+    p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null,
+    out namespaces text[], out messages bigint[], out steps uuid[], out since timestamptz[]
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_lease interval := make_interval(secs => p_lease_seconds);
+    v_open text[];
+    v_places integer[];
+    v_more text[] := '{}';
+    v_more_places integer[] := '{}';
+    v_namespace text;
+    v_share integer;
+    v_left integer := p_limit;
+    v_read record;
+    v_taken record;
+begin
+    namespaces := '{}';
+    messages := '{}';
+    steps := '{}';
+    since := '{}';
+    select array_agg(working.name order by random()) into v_open
+    from unnest(tasker.namespaces_with_work(p_namespaces)) working (name);
+    v_places := array(
+        select p_places[array_position(p_namespaces, open.name)] from unnest(v_open) with ordinality open (name, place)
+        order by open.place
+    );
+    -- Two rounds: a share for each namespace, then the rest for those that filled theirs.
+    for v_round in 1..2 loop
+        for v_place in 1..coalesce(cardinality(v_open), 0) loop
+            exit when v_left <= 0;
+            v_namespace := v_open[v_place];
+            v_share := case v_round
+                when 1 then ceil(v_left::numeric / (cardinality(v_open) - v_place + 1))::integer else v_left end;
+            v_share := least(v_share, v_places[v_place]);
+            v_share := tasker.room_for(v_namespace, v_share);
+            continue when v_share = 0;
+            v_read := tasker.read_messages(v_namespace, v_share, v_lease);
+            continue when v_read.messages is null;
+            namespaces := namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
+            messages := messages || v_read.messages;
+            steps := steps || v_read.steps;
+            since := since || v_read.since;
+            v_left := v_left - cardinality(v_read.messages);
+            if cardinality(v_read.messages) = v_share then
+                v_more := v_more || v_namespace;
+                v_more_places := v_more_places || (v_places[v_place] - v_share);
+            end if;
+        end loop;
+        exit when v_left <= 0 or cardinality(v_more) = 0;
+        v_open := v_more;
+        v_places := v_more_places;
+    end loop;
+    if cardinality(messages) > 0 then
+        v_taken := tasker.take_steps(namespaces, messages, steps, since, p_host);
+        namespaces := v_taken.namespaces;
+        messages := v_taken.messages;
+        steps := v_taken.steps;
+        since := v_taken.since;
+    end if;
 end
 $$;

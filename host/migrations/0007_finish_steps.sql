@@ -68,16 +68,17 @@ $$;
 
 -- What ended: `p_parents` are steps that satisfy their successors now; `p_sink_tasks` names a task once for each such step
 -- that has none; in `p_failed_tasks` a step failed. `p_batches` and `p_failed_batches` are those of the workers among
--- them, as for release_workers. Answers how many successors were queued and which tasks changed.
+-- them, as for release_workers. Answers which tasks changed, and the messages of the successors that are queued now, in the
+-- order of their namespaces: the caller sends them.
 --
 -- A host that has room takes successors over as they become ready: of each namespace in `p_open` as many as it has
 -- `p_places`. They are claimed here, in the commit that makes them ready, and neither it nor another host has to look for
--- them. Their messages, which the caller sends, come hidden. Of a namespace that is paused or bounded none is taken.
+-- them. Their messages, which the caller sends as well, come hidden. Of a namespace that is paused or bounded none is taken.
 create function tasker.finish_steps(
     p_parents uuid[], p_sink_tasks uuid[], p_failed_tasks uuid[], p_batches uuid[], p_failed_batches uuid[],
     p_host text default null, p_open text[] default '{}', p_places integer[] default '{}',
-    out enqueued integer, out changed_tasks uuid[], out changed_states text[], out taken_namespaces text[],
-    out taken_messages jsonb[]
+    out changed_tasks uuid[], out changed_states text[], out ready_namespaces text[], out ready_messages jsonb[],
+    out taken_namespaces text[], out taken_messages jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -86,11 +87,7 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_released uuid[];
-    v_ready_namespaces text[];
-    v_ready_messages jsonb[];
 begin
-    enqueued := 0;
-
     -- 1. The tasks that lose a sink or meet a failure.
     if p_sink_tasks is not null or p_failed_tasks is not null then
         with touched as (
@@ -173,16 +170,12 @@ begin
         )
         select array_agg(namespace) filter (where not taken), array_agg(message) filter (where not taken),
             array_agg(namespace) filter (where taken), array_agg(message) filter (where taken)
-        into v_ready_namespaces, v_ready_messages, taken_namespaces, taken_messages
+        into ready_namespaces, ready_messages, taken_namespaces, taken_messages
         from (
             select namespace, taken, tasker.step_message(task_uuid, step_uuid, correlation_id, priority) as message
             from counted where ready
             order by namespace, step_uuid
         ) ready;
-        if v_ready_namespaces is not null then
-            perform tasker.send_messages(v_ready_namespaces, v_ready_messages);
-            enqueued := cardinality(v_ready_namespaces);
-        end if;
     end if;
 end
 $$;

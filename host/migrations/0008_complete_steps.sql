@@ -1,5 +1,9 @@
--- Commits the outcomes of many attempts at once: results, attempts, transitions, messages, events, the steps that a
--- decision or a batch adds, the successors that may now run, and the states of the tasks.
+-- Commits the outcomes of many attempts at once: results, attempts, transitions, events, the steps that a decision or a
+-- batch adds, the successors that may now run, and the states of the tasks.
+--
+-- What becomes of messages the caller does, in the same statement: those that are spent go, those of successors are sent,
+-- the taken ones hidden for the length of the lease. A spent message may become that of a successor: to change a
+-- message is one statement, to delete it and to send another are two.
 --
 -- A completion is accepted when its step is in progress under the claim it carries; any other changes nothing, whoever
 -- sends it and however often. Verdicts:
@@ -12,8 +16,7 @@
 --
 -- `p_tasks` are the tasks of guarded steps and of failures; null where it is neither.
 --
--- Of the steps that may run now, the caller takes over those it has room for (finish_steps says which), with a lease of
--- `p_lease_seconds`.
+-- Of the steps that may run now, the caller takes over those it has room for: finish_steps says which.
 --
 -- Locks are taken in one order, each kind sorted by key: tasks, the steps that end, their successors; then batches and
 -- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
@@ -23,11 +26,10 @@ create function tasker.complete_steps(
     p_delays_ms bigint[], p_results text[], p_metadata text[], p_errors text[], p_growths text[], p_events text[],
     p_outcomes text[], p_error_types text[], p_hosts text[], p_fuel bigint[], p_peak_memory_bytes bigint[],
     p_instantiate_us bigint[], p_guest_us bigint[], p_total_us bigint[], p_host_calls bigint[],
-    p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[], p_lease_seconds double precision,
-    p_open text[], p_places integer[], p_tasks uuid[],
-    out accepted integer[], out outgrown integer[], out enqueued integer, out changed_tasks uuid[],
-    out changed_states text[], out next_retry_ms bigint, out taken_namespaces text[], out taken_messages bigint[],
-    out taken_steps uuid[], out taken_since timestamptz[]
+    p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[], p_open text[], p_places integer[], p_tasks uuid[],
+    out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
+    out next_retry_ms bigint, out spent_namespaces text[], out spent bigint[], out ready_namespaces text[],
+    out ready jsonb[], out taken_namespaces text[], out taken jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -37,22 +39,16 @@ declare
     v_now timestamptz := clock_timestamp();
     v_growing record;
     v_followed record;
-    v_namespaces text[];
-    v_messages bigint[];
     v_parents uuid[];
     v_sink_tasks uuid[];
     v_failed_tasks uuid[];
     v_batches uuid[];
     v_failed_batches uuid[];
-    v_taken_namespaces text[];
-    v_taken_messages jsonb[];
-    v_replaced record;
     v_event_namespaces text[];
     v_events text[];
 begin
     accepted := '{}';
     outgrown := '{}';
-    enqueued := 0;
 
     -- 1. The tasks whose rows this touches.
     if cardinality(array_remove(p_tasks, null)) > 0 then
@@ -114,7 +110,7 @@ begin
             started_at, finished_at, outcome, error_type, host, error::json, log::json
         from done
     )
-    select array_agg(place::integer), array_agg(namespace order by namespace), array_agg(message order by namespace),
+    select array_agg(place::integer), array_agg(namespace), array_agg(message),
         array_agg(step_uuid) filter (where finished and not is_sink),
         array_agg(task_uuid) filter (where finished and is_sink),
         array_agg(task_uuid) filter (where verdict = 'error' and not finished),
@@ -122,7 +118,7 @@ begin
         array_agg(batch_uuid) filter (where verdict = 'error' and batch_uuid is not null),
         array_agg(namespace) filter (where events is not null), array_agg(events) filter (where events is not null),
         min(delay_ms) filter (where verdict = 'retry')
-    into accepted, v_namespaces, v_messages, v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches,
+    into accepted, spent_namespaces, spent, v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches,
         v_event_namespaces, v_events, next_retry_ms
     from done
     -- A failure that its batch goes on without is an end like any other.
@@ -139,25 +135,15 @@ begin
         v_followed := tasker.finish_steps(
             v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches, p_hosts[1], p_open, p_places
         );
-        enqueued := v_followed.enqueued;
         changed_tasks := v_followed.changed_tasks;
         changed_states := v_followed.changed_states;
-        v_taken_namespaces := v_followed.taken_namespaces;
-        v_taken_messages := v_followed.taken_messages;
+        ready_namespaces := v_followed.ready_namespaces;
+        ready := v_followed.ready_messages;
+        taken_namespaces := v_followed.taken_namespaces;
+        taken := v_followed.taken_messages;
     end if;
     if v_events is not null then
         perform tasker.send_events(v_event_namespaces, v_events);
-    end if;
-    if v_taken_messages is null then
-        perform tasker.delete_messages(v_namespaces, v_messages);
-    else
-        v_replaced := tasker.replace_messages(
-            v_namespaces, v_messages, v_taken_namespaces, v_taken_messages, make_interval(secs => p_lease_seconds)
-        );
-        taken_namespaces := v_replaced.namespaces;
-        taken_messages := v_replaced.messages;
-        taken_steps := v_replaced.steps;
-        taken_since := array_fill(v_now, array[cardinality(taken_steps)]);
     end if;
 end
 $$;

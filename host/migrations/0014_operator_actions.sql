@@ -320,6 +320,7 @@ declare
     v_step tasker.steps;
     v_counted boolean;
     v_is_sink boolean;
+    v_followed record;
     v_sent integer := 0;
 begin
     v_held := tasker.hold_step(p_step);
@@ -355,10 +356,12 @@ begin
         p_state, p_reason, p_actor
     );
     if not v_counted then
-        v_sent := (tasker.finish_steps(
+        v_followed := tasker.finish_steps(
             case when not v_is_sink then array[p_step] end, case when v_is_sink then array[v_held.task_uuid] end, null,
             array_remove(array[v_step.batch_uuid], null), '{}'
-        )).enqueued;
+        );
+        perform tasker.send_messages(v_followed.ready_namespaces, v_followed.ready_messages);
+        v_sent := coalesce(cardinality(v_followed.ready_messages), 0);
     end if;
     select r.enqueued, r.task_state into enqueued, task_state
     from tasker.resume_task(v_held.task_uuid, p_actor, p_reason) r;

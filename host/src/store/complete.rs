@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use sqlx::{FromRow, Row};
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use uuid::Uuid;
 
 use super::columns::column;
+use super::queues::Queues;
 use super::{ClaimedStep, Growth, Lease, Store, StoreError, TaskState};
 
 /// How an attempt ended.
@@ -237,47 +238,59 @@ impl Store {
     }
 
     async fn commit(&self, completions: &[Completion], go_on: &GoOn) -> Result<CompletionReport, StoreError> {
+        if completions.is_empty() {
+            return Ok(CompletionReport::default());
+        }
         let growths: Vec<Option<String>> =
             completions.iter().map(|done| done.growth.as_ref().map(Growth::to_json)).collect();
+        let queues = Queues::of(completions.iter().map(|done| done.lease.namespace.as_str()));
         // One row, or one for each step that was claimed.
-        let rows = sqlx::query(
-            "select done.accepted, done.outgrown, done.enqueued, done.changed_tasks, done.changed_states,
-                done.next_retry_ms, step.*
-            from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20, $21, $22, $23, $24, $25, $26, $27) done
-            left join lateral tasker.claimed_steps(
-                done.taken_namespaces, done.taken_messages, done.taken_steps, done.taken_since
-            ) step on true",
-        )
-        .bind(column(completions, |done| done.lease.step_uuid))
-        .bind(column(completions, |done| done.lease.claim))
-        .bind(column(completions, |done| done.lease.namespace.as_str()))
-        .bind(column(completions, |done| done.lease.message_id))
-        .bind(column(completions, |done| done.verdict.name()))
-        .bind(column(completions, |done| done.verdict.delay_ms()))
-        .bind(column(completions, |done| done.verdict.result()))
-        .bind(column(completions, |done| done.metadata.get()))
-        .bind(column(completions, |done| done.verdict.error()))
-        .bind(growths)
-        .bind(column(completions, |done| done.events.as_ref().map(|events| events.get())))
-        .bind(column(completions, |done| done.attempt.outcome.as_str()))
-        .bind(column(completions, |done| done.attempt.error_type.as_deref()))
-        .bind(column(completions, |done| done.attempt.host.as_str()))
-        .bind(column(completions, |done| bigint(done.attempt.usage.fuel)))
-        .bind(column(completions, |done| bigint(done.attempt.usage.peak_memory_bytes)))
-        .bind(column(completions, |done| bigint(done.attempt.usage.instantiate_us)))
-        .bind(column(completions, |done| bigint(done.attempt.usage.guest_us)))
-        .bind(column(completions, |done| bigint(done.attempt.usage.total_us)))
-        .bind(column(completions, |done| bigint(done.attempt.usage.host_calls)))
-        .bind(column(completions, |done| done.attempt.started_at))
-        .bind(column(completions, |done| done.attempt.finished_at))
-        .bind(column(completions, |done| done.attempt.log.as_ref().map(|log| log.get())))
-        .bind(go_on.lease.as_secs_f64())
-        .bind(&go_on.namespaces)
-        .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
-        .bind(column(completions, Completion::touched_task))
-        .fetch_all(&self.pool)
-        .await?;
+        let statement = format!(
+            "with done as materialized (
+                select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                    $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
+            ){}
+            select done.accepted, done.outgrown, coalesce(cardinality(done.ready), 0) as enqueued, done.changed_tasks,
+                done.changed_states, done.next_retry_ms, step.*
+            from done
+            cross join (
+                select array_agg(msg_id) as messages, array_agg(step_uuid) as steps, array_agg(enqueued_at) as since from held
+            ) taken
+            left join lateral tasker.claimed_steps(taken.messages, taken.steps, taken.since) step on true",
+            queues.follow_completions(27, 28),
+        );
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .persistent(queues.are_kept())
+            .bind(column(completions, |done| done.lease.step_uuid))
+            .bind(column(completions, |done| done.lease.claim))
+            .bind(column(completions, |done| done.lease.namespace.as_str()))
+            .bind(column(completions, |done| done.lease.message_id))
+            .bind(column(completions, |done| done.verdict.name()))
+            .bind(column(completions, |done| done.verdict.delay_ms()))
+            .bind(column(completions, |done| done.verdict.result()))
+            .bind(column(completions, |done| done.metadata.get()))
+            .bind(column(completions, |done| done.verdict.error()))
+            .bind(growths)
+            .bind(column(completions, |done| done.events.as_ref().map(|events| events.get())))
+            .bind(column(completions, |done| done.attempt.outcome.as_str()))
+            .bind(column(completions, |done| done.attempt.error_type.as_deref()))
+            .bind(column(completions, |done| done.attempt.host.as_str()))
+            .bind(column(completions, |done| bigint(done.attempt.usage.fuel)))
+            .bind(column(completions, |done| bigint(done.attempt.usage.peak_memory_bytes)))
+            .bind(column(completions, |done| bigint(done.attempt.usage.instantiate_us)))
+            .bind(column(completions, |done| bigint(done.attempt.usage.guest_us)))
+            .bind(column(completions, |done| bigint(done.attempt.usage.total_us)))
+            .bind(column(completions, |done| bigint(done.attempt.usage.host_calls)))
+            .bind(column(completions, |done| done.attempt.started_at))
+            .bind(column(completions, |done| done.attempt.finished_at))
+            .bind(column(completions, |done| done.attempt.log.as_ref().map(|log| log.get())))
+            .bind(&go_on.namespaces)
+            .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
+            .bind(column(completions, Completion::touched_task))
+            .bind(queues.names())
+            .bind(go_on.lease.as_secs_f64())
+            .fetch_all(&self.pool)
+            .await?;
         let done = Committed::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
         let mut report = done.report(completions.len())?;
         for row in &rows {

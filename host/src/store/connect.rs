@@ -21,6 +21,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that rested longer is tested before it is used; a test costs a round trip.
 const TRUSTED_REST: Duration = Duration::from_secs(1);
 
+/// What the functions of the schema set for themselves, for the statements that call them and do with messages what they
+/// answer. A queue is read in the order of its index, however few messages there seemed to be.
+const PLANNED_ONCE: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_sort", "off"),
+    ("jit", "off"),
+];
+
 /// The database: a handle that is cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -58,9 +69,12 @@ impl Store {
     /// One other connection to the same server, opened when it is first used. A server process serves each connection, and
     /// has all of its own in its caches only while it is asked again and again: what is asked one after the other, and all
     /// the time, is better asked of the same one. The connections of a pool are used in turns.
+    ///
+    /// It is for the statements of a step's common way. They are planned once, and in a way that does not depend on how large
+    /// the tables were then.
     #[must_use]
     pub fn alone(&self) -> Self {
-        let pool = pool(1).connect_lazy_with(self.options.clone());
+        let pool = pool(1).connect_lazy_with(self.options.clone().options(PLANNED_ONCE));
         Self { pool, ..self.clone() }
     }
 

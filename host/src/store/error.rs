@@ -159,6 +159,12 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Whether a statement is about a queue that nobody has made: nothing was ever registered in its namespace.
+pub(super) fn is_about_unknown_queue(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    database.code().as_deref() == Some("42P01") && database.message().contains("pgmq.q_worker_")
+}
+
 fn mentions_tasker(error: &dyn DatabaseError) -> bool {
     error.message().contains("tasker")
 }

@@ -39,6 +39,7 @@ mod namespaces;
 mod operate;
 mod pgmq;
 mod purge;
+mod queues;
 mod retry;
 mod stale;
 mod states;

@@ -2,9 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::columns::column;
+use super::error::is_about_unknown_queue;
+use super::queues::Queues;
 use super::{Store, StoreError};
 
 /// A task that was planned and is to be created.
@@ -160,39 +163,52 @@ impl Store {
             steps.add(task);
         }
         let tags: Vec<_> = tasks.iter().map(NewTask::tags_json).collect();
-        let (enqueued, duplicates, created_at): (i32, Option<Vec<Option<Uuid>>>, _) = sqlx::query_as(
-            "select enqueued, duplicates, created_at from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-                $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
-        )
-        .bind(column(tasks, |task| task.task_uuid))
-        .bind(column(tasks, |task| task.template_uuid))
-        .bind(column(tasks, |task| task.correlation_id))
-        .bind(column(tasks, |task| task.parent_correlation_id))
-        .bind(column(tasks, |task| task.priority))
-        .bind(column(tasks, |task| task.grows))
-        .bind(column(tasks, |task| task.identity.as_ref().map(<[u8; 32]>::as_slice)))
-        .bind(column(tasks, |task| task.namespace.as_str()))
-        .bind(column(tasks, |task| task.name.as_str()))
-        .bind(column(tasks, |task| task.version.as_str()))
-        .bind(column(tasks, |task| task.initiator.as_str()))
-        .bind(column(tasks, |task| task.source_system.as_str()))
-        .bind(column(tasks, |task| task.reason.as_str()))
-        .bind(column(&tags, |tags| tags.get()))
-        .bind(column(tasks, |task| task.context.get()))
-        .bind(steps.sinks)
-        .bind(steps.uuids)
-        .bind(steps.tasks)
-        .bind(steps.names)
-        .bind(steps.parents)
-        .bind(steps.is_sink)
-        .bind(steps.guarded)
-        .bind(steps.retryable)
-        .bind(steps.max_attempts)
-        .bind(steps.inputs)
-        .bind(steps.edge_parents)
-        .bind(steps.edge_children)
-        .fetch_one(&self.pool)
-        .await?;
+        let queues = Queues::of(tasks.iter().map(|task| task.namespace.as_str()));
+        let statement = format!(
+            "with created as materialized (
+                select * from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+            ){}
+            select coalesce(cardinality(messages), 0), duplicates, created_at from created",
+            queues.send_created(28),
+        );
+        let created = sqlx::query_as(AssertSqlSafe(statement))
+            .persistent(queues.are_kept())
+            .bind(column(tasks, |task| task.task_uuid))
+            .bind(column(tasks, |task| task.template_uuid))
+            .bind(column(tasks, |task| task.correlation_id))
+            .bind(column(tasks, |task| task.parent_correlation_id))
+            .bind(column(tasks, |task| task.priority))
+            .bind(column(tasks, |task| task.grows))
+            .bind(column(tasks, |task| task.identity.as_ref().map(<[u8; 32]>::as_slice)))
+            .bind(column(tasks, |task| task.namespace.as_str()))
+            .bind(column(tasks, |task| task.name.as_str()))
+            .bind(column(tasks, |task| task.version.as_str()))
+            .bind(column(tasks, |task| task.initiator.as_str()))
+            .bind(column(tasks, |task| task.source_system.as_str()))
+            .bind(column(tasks, |task| task.reason.as_str()))
+            .bind(column(&tags, |tags| tags.get()))
+            .bind(column(tasks, |task| task.context.get()))
+            .bind(steps.sinks)
+            .bind(steps.uuids)
+            .bind(steps.tasks)
+            .bind(steps.names)
+            .bind(steps.parents)
+            .bind(steps.is_sink)
+            .bind(steps.guarded)
+            .bind(steps.retryable)
+            .bind(steps.max_attempts)
+            .bind(steps.inputs)
+            .bind(steps.edge_parents)
+            .bind(steps.edge_children)
+            .bind(queues.names());
+        let created = created.fetch_one(&self.pool).await.map_err(|error| match is_about_unknown_queue(&error) {
+            true => {
+                StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") }
+            }
+            false => error.into(),
+        })?;
+        let (enqueued, duplicates, created_at): (i32, Option<Vec<Option<Uuid>>>, _) = created;
         Ok(CreationReport {
             enqueued: enqueued.unsigned_abs(),
             duplicates: duplicates.unwrap_or_else(|| vec![None; tasks.len()]),

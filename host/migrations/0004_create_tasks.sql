@@ -1,15 +1,36 @@
+-- Whether a task may be created from a template: it is registered in the namespace that the task names, and no later one has
+-- taken its place since it was chosen (see create_tasks).
+create function tasker.may_be_created(
+    p_template uuid, p_namespace text, p_name text, p_version text, p_choice text
+) returns boolean
+language plpgsql stable as $$
+begin
+    return exists (
+        select from tasker.templates own
+        where own.template_uuid = p_template and own.namespace = p_namespace and (p_choice is null or not exists (
+            select from tasker.templates later
+            where later.namespace = p_namespace and later.name = p_name and later.registered_at > own.registered_at
+                and (p_choice = 'newest' or later.version = p_version)
+        ))
+    );
+end
+$$;
+
 -- Creates planned tasks, their steps and edges, all in one commit. Answers the messages of the steps that may run, and whose
 -- they are: the caller sends them, in the same statement. The host has
 -- counted parents and sinks. A task whose identity another one has already is left out with all its steps; `duplicates`
 -- says for each task given which one that is, null for those that were created. Of two such tasks in one call the first
 -- is created.
 --
+-- `p_choices` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
+-- ('newest'), which it must still be; null where any will do.
+--
 -- The caller's arrays are parallel: one element a task, one a step, one an edge.
 create function tasker.create_tasks(
     p_task_uuids uuid[], p_template_uuids uuid[], p_correlation_ids uuid[], p_parent_correlation_ids uuid[],
     p_priorities integer[], p_grows boolean[], p_identities bytea[], p_namespaces text[], p_names text[],
     p_versions text[], p_initiators text[], p_source_systems text[], p_reasons text[], p_tags text[], p_contexts text[],
-    p_sinks integer[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[],
+    p_sinks integer[], p_choices text[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[],
     p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[], p_step_max_attempts integer[],
     p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
     out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[]
@@ -22,21 +43,11 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_unknown uuid;
+    v_replaced text;
     v_created uuid[];
     v_left_out boolean;
 begin
     created_at := v_now;
-    select given.template_uuid into v_unknown
-    from unnest(p_template_uuids, p_namespaces) given (template_uuid, namespace)
-    where not exists (
-        select from tasker.templates t where t.template_uuid = given.template_uuid and t.namespace = given.namespace
-    )
-    limit 1;
-    if found then
-        raise exception 'template % is not registered in the namespace its task names', v_unknown
-            using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
-    end if;
-
     -- In the order of their identities, so that two callers with the same ones do not wait for each other.
     with created as (
         insert into tasker.tasks (
@@ -51,11 +62,12 @@ begin
         from unnest(
             p_task_uuids, p_template_uuids, p_correlation_ids, p_parent_correlation_ids, p_priorities, p_grows,
             p_identities, p_namespaces, p_names, p_versions, p_initiators, p_source_systems, p_reasons, p_tags,
-            p_contexts, p_sinks
+            p_contexts, p_sinks, p_choices
         ) with ordinality given (
             task_uuid, template_uuid, correlation_id, parent_correlation_id, priority, grows, identity, namespace,
-            name, version, initiator, source_system, reason, tags, context, sinks, place
+            name, version, initiator, source_system, reason, tags, context, sinks, choice, place
         )
+        where tasker.may_be_created(template_uuid, namespace, name, version, choice)
         order by identity, place
         on conflict (identity) where identity is not null do nothing
         returning task_uuid, state
@@ -67,6 +79,23 @@ begin
 
     v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_task_uuids);
     if v_left_out then
+        select given.template_uuid into v_unknown
+        from unnest(p_template_uuids, p_namespaces) given (template_uuid, namespace)
+        where not tasker.may_be_created(given.template_uuid, given.namespace, null, null, null)
+        limit 1;
+        if found then
+            raise exception 'template % is not registered in the namespace its task names', v_unknown
+                using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
+        end if;
+        select given.namespace || '/' || given.name || '/' || given.version into v_replaced
+        from unnest(p_template_uuids, p_namespaces, p_names, p_versions, p_choices)
+            given (template_uuid, namespace, name, version, choice)
+        where not tasker.may_be_created(given.template_uuid, given.namespace, given.name, given.version, given.choice)
+        limit 1;
+        if found then
+            raise exception 'another template took the place of %', v_replaced
+                using errcode = 'object_not_in_prerequisite_state', hint = 'plan the task from the one that is current now';
+        end if;
         select array_agg(known.task_uuid order by given.place) into duplicates
         from unnest(p_task_uuids, p_identities) with ordinality given (task_uuid, identity, place)
         -- A task that was created by an earlier call of the same caller, whose answer was lost, duplicates itself.

@@ -4,6 +4,7 @@
 pub mod by_hand;
 mod components;
 pub mod creation;
+pub mod current_templates;
 mod processes;
 mod services;
 pub mod trial;
@@ -146,6 +147,8 @@ pub struct Host {
     wake: Wake,
     listener: JoinHandle<()>,
     database: Database,
+    /// Where [`Host::create_tasks`] does it.
+    creating: Store,
     config: Arc<Config>,
     handlers: Arc<[ServedHandler]>,
     metrics: Metrics,
@@ -195,7 +198,8 @@ impl Host {
         let dispatch =
             Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics.clone());
         let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
-        Self { dispatch, wake, listener, database, config: Arc::new(config.clone()), handlers, metrics, upkeep }
+        let (creating, config) = (store.alone(), Arc::new(config.clone()));
+        Self { dispatch, wake, listener, database, creating, config, handlers, metrics, upkeep }
     }
 
     /// The host's connections.
@@ -209,7 +213,7 @@ impl Host {
     ///
     /// The database refused; nothing was created then.
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
-        let report = self.store().create_tasks(tasks).await?;
+        let report = self.creating.create_tasks(tasks).await?;
         self.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         Ok(report)
     }
@@ -264,6 +268,7 @@ impl Host {
         }
         events.drain(self.config.orchestration.shutdown_timeout).await;
         self.listener.abort();
+        self.creating.close().await;
         self.database.close().await;
         drained
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::host::by_hand::ByHandError;
+use crate::host::current_templates::LookupError;
 use crate::orchestration::create::{CreateError, Duplicate};
 use crate::store::{OperateError, StoreError};
 
@@ -186,6 +187,15 @@ impl From<Arc<StoreError>> for ApiError {
             "DATABASE_ERROR",
             "the database refused the request; the log of the host says why",
         )
+    }
+}
+
+impl From<LookupError> for ApiError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Store(error) => error.into(),
+            LookupError::Template(error) => error.into(),
+        }
     }
 }
 

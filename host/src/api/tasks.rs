@@ -16,8 +16,10 @@ use super::extract::{Body, InPath, InQuery, bounded, holdable, storable};
 use super::state::App;
 use crate::dispatch::Work;
 use crate::document::shortened;
-use crate::orchestration::create::{Duplicate, TaskRequest, plan_task};
-use crate::store::{NewTask, Operator, StepReadiness, TaskFilter, TaskState, TaskView, Within};
+use crate::orchestration::create::{Duplicate, TaskRequest};
+use crate::store::{
+    CreationReport, NewTask, Operator, StepReadiness, StoreError, TaskFilter, TaskState, TaskView, Within,
+};
 
 /// Tasks of one page, unless the request says how many.
 const PER_PAGE: u32 = 50;
@@ -213,15 +215,8 @@ async fn create(
     holdable("context", &request.context)?;
     request.idempotency_key = replays.or(request.idempotency_key);
     request.check()?;
-    let (namespace, version) = (request.namespace.as_str(), request.version.as_deref());
-    let template = match caller.namespaces.include(namespace) {
-        true => app.store.find_template(namespace, &request.name, version).await?,
-        false => None,
-    };
-    let Some(template) = template else { return Err(no_template(&app, &caller, &request).await?) };
     let by_key = request.idempotency_key.is_some();
-    let task = plan_task(&template, request, &app.services.config.common.execution.environment)?;
-    let (task, report) = app.services.creation.create(task).await?;
+    let (task, report) = create_from_current(&app, &caller, request).await?;
     let Some(existing) = report.duplicate() else {
         app.services.work_is_there(Work::of([task.namespace.as_str()])).await;
         let view = TaskView::created(&task, report.created_at);
@@ -239,6 +234,28 @@ async fn create(
     }
     let template = format!("{}/{}/{}", task.namespace, task.name, task.version);
     Err(Duplicate { existing, template, by_key }.into())
+}
+
+/// Creates the task from the template that is the current one when it is created.
+async fn create_from_current(
+    app: &App,
+    caller: &Caller,
+    request: TaskRequest,
+) -> Result<(NewTask, CreationReport), ApiError> {
+    let templates = &app.services.templates;
+    let mut template = match caller.namespaces.include(&request.namespace) {
+        true => templates.get(&request).await?,
+        false => None,
+    };
+    loop {
+        let Some(current) = template else { return Err(no_template(app, caller, &request).await?) };
+        match app.services.creation.create(current.plan(request.clone())?).await {
+            Err(error) if matches!(*error, StoreError::TemplateReplaced { .. }) => {
+                template = templates.look(&request).await?;
+            }
+            created => return Ok(created?),
+        }
+    }
 }
 
 /// List tasks, newest first.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Host;
 use super::creation::Creation;
+use super::current_templates::CurrentTemplates;
 use super::processes::Workers;
 use crate::config::Config;
 use crate::config::limits::LimitSet;
@@ -26,6 +27,8 @@ const GIVEN_UP: Duration = Duration::from_secs(1);
 pub struct Services {
     /// Connections.
     pub store: Store,
+    /// What they are planned from.
+    pub templates: CurrentTemplates,
     /// Where tasks are created.
     pub creation: Creation,
     /// The settings.
@@ -153,12 +156,17 @@ pub(super) fn served(components: &Components) -> Arc<[ServedHandler]> {
     served.collect()
 }
 
+fn templates(store: &Store, config: &Config) -> CurrentTemplates {
+    CurrentTemplates::new(store.clone(), config.common.execution.environment.clone())
+}
+
 impl Services {
     /// Those of a running host.
     pub(super) async fn beside(host: &Host) -> Result<Self, StoreError> {
         let web = &host.config.orchestration.web;
         let store = host.store().apart(web.max_connections, web.request_timeout + GIVEN_UP).await?;
         Ok(Self {
+            templates: templates(&store, &host.config),
             creation: Creation::start(store.clone()),
             store,
             config: Arc::clone(&host.config),
@@ -188,6 +196,7 @@ impl Services {
         let web = &config.orchestration.web;
         let store = store.apart(web.max_connections, web.request_timeout + GIVEN_UP).await?;
         Ok(Self {
+            templates: templates(&store, config),
             creation: Creation::start(store.clone()),
             store,
             config: Arc::clone(config),
@@ -209,8 +218,8 @@ impl Services {
     /// Those of a command that works on the database itself.
     pub fn of_command(store: Store, config: Arc<Config>) -> Self {
         let (handlers, metrics) = (Arc::default(), Metrics::default());
-        let creation = Creation::start(store.clone());
-        Self { store, creation, config, handlers, metrics, started: Instant::now(), running: None }
+        let (templates, creation) = (templates(&store, &config), Creation::start(store.clone()));
+        Self { store, templates, creation, config, handlers, metrics, started: Instant::now(), running: None }
     }
 
     /// Says that there is work in the queues: to this host, or else to the others.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::identity::{KeyMissing, identity};
-use crate::store::{NewStep, NewTask, TemplateRow};
+use crate::store::{NewStep, NewTask, TemplateChoice, TemplateRow};
 use crate::template::{PlanError, Schema, SchemaError, Template, plan};
 
 /// Labels of one task.
@@ -103,53 +103,82 @@ pub struct Duplicate {
     pub by_key: bool,
 }
 
-/// Plans `template`, as it is in `environment`, for `request`. Identifiers are version 7 UUIDs, so rows of one task lie
-/// together on disk.
+/// A registered template as it is in an environment: tasks are planned from it.
+pub struct Plannable {
+    template_uuid: Uuid,
+    definition: Template,
+}
+
+impl Plannable {
+    /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// The stored template is not what it must be.
+    pub fn new(template: &TemplateRow, environment: &str) -> Result<Self, CreateError> {
+        let definition: Template = serde_json::from_str(template.configuration.get())?;
+        Ok(Self { template_uuid: template.template_uuid, definition: definition.for_environment(environment) })
+    }
+
+    /// Plans it for `request`, as the one that is current when the task is created. Identifiers are version 7 UUIDs, so
+    /// rows of one task lie together on disk.
+    ///
+    /// # Errors
+    ///
+    /// The request or its context is not what it must be.
+    pub fn plan(&self, request: TaskRequest) -> Result<NewTask, CreateError> {
+        request.check()?;
+        let Self { template_uuid, definition } = self;
+        check_context(definition, &request.context)?;
+        let choice = if request.version.is_some() { TemplateChoice::OfVersion } else { TemplateChoice::Newest };
+        let identity = identity(definition, &request.context, request.idempotency_key.as_deref())
+            .map_err(|KeyMissing| CreateError::IdempotencyKeyMissing { template: definition.to_string() })?;
+        let plan = plan(definition)?;
+        let steps = plan
+            .steps
+            .iter()
+            .map(|planned| {
+                let step = planned.definition;
+                Ok(NewStep {
+                    step_uuid: Uuid::now_v7(),
+                    name: step.name.clone(),
+                    parents: planned.parents.clone(),
+                    max_attempts: step.retry.max_attempts.try_into().unwrap_or(i32::MAX),
+                    retryable: step.retry.retryable,
+                    inputs: serde_json::value::to_raw_value(&step.handler.initialization)?,
+                })
+            })
+            .collect::<Result<_, serde_json::Error>>()?;
+        Ok(NewTask {
+            task_uuid: Uuid::now_v7(),
+            template_uuid: *template_uuid,
+            choice,
+            namespace: definition.namespace_name.clone(),
+            name: definition.name.clone(),
+            version: definition.version.clone(),
+            context: request.context,
+            initiator: request.initiator,
+            source_system: request.source_system,
+            reason: request.reason,
+            tags: request.tags,
+            priority: request.priority,
+            correlation_id: request.correlation_id.unwrap_or_else(Uuid::now_v7),
+            parent_correlation_id: request.parent_correlation_id,
+            identity,
+            grows: plan.grows,
+            steps,
+        })
+    }
+}
+
+/// Plans `template`, as it is in `environment`, for `request`, whether or not it is the current one.
 ///
 /// # Errors
 ///
 /// The request, its context or the stored template is not what it must be.
 pub fn plan_task(template: &TemplateRow, request: TaskRequest, environment: &str) -> Result<NewTask, CreateError> {
-    request.check()?;
-    let definition: Template = serde_json::from_str(template.configuration.get())?;
-    let definition = definition.for_environment(environment);
-    check_context(&definition, &request.context)?;
-    let identity = identity(&definition, &request.context, request.idempotency_key.as_deref())
-        .map_err(|KeyMissing| CreateError::IdempotencyKeyMissing { template: definition.to_string() })?;
-    let plan = plan(&definition)?;
-    let steps = plan
-        .steps
-        .iter()
-        .map(|planned| {
-            let step = planned.definition;
-            Ok(NewStep {
-                step_uuid: Uuid::now_v7(),
-                name: step.name.clone(),
-                parents: planned.parents.clone(),
-                max_attempts: step.retry.max_attempts.try_into().unwrap_or(i32::MAX),
-                retryable: step.retry.retryable,
-                inputs: serde_json::value::to_raw_value(&step.handler.initialization)?,
-            })
-        })
-        .collect::<Result<_, serde_json::Error>>()?;
-    Ok(NewTask {
-        task_uuid: Uuid::now_v7(),
-        template_uuid: template.template_uuid,
-        namespace: definition.namespace_name.clone(),
-        name: definition.name.clone(),
-        version: definition.version.clone(),
-        context: request.context,
-        initiator: request.initiator,
-        source_system: request.source_system,
-        reason: request.reason,
-        tags: request.tags,
-        priority: request.priority,
-        correlation_id: request.correlation_id.unwrap_or_else(Uuid::now_v7),
-        parent_correlation_id: request.parent_correlation_id,
-        identity,
-        grows: plan.grows,
-        steps,
-    })
+    let task = Plannable::new(template, environment)?.plan(request)?;
+    Ok(NewTask { choice: TemplateChoice::Any, ..task })
 }
 
 impl TaskRequest {

@@ -86,6 +86,12 @@ pub enum StoreError {
         /// Which template.
         reason: String,
     },
+    /// A task was planned from a template that is not the current one any more.
+    #[error("{reason}; plan the task again, from the one that is current now")]
+    TemplateReplaced {
+        /// Which template.
+        reason: String,
+    },
     /// A namespace whose name cannot be a queue's, or differs from a known one only by case.
     #[error(
         "namespace {namespace:?} cannot be used: a name is 1 to 34 of [A-Za-z0-9_] and differs from every other by more \
@@ -154,6 +160,7 @@ impl From<sqlx::Error> for StoreError {
                 Self::NotMigrated { reason: reason() }
             }
             Some("23503") => Self::UnknownTemplate { reason: reason() },
+            Some("55000") if mentions_template(database.as_ref()) => Self::TemplateReplaced { reason: reason() },
             _ => Self::Database(error),
         }
     }
@@ -163,6 +170,11 @@ impl From<sqlx::Error> for StoreError {
 pub(super) fn is_about_unknown_queue(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(database) = error else { return false };
     database.code().as_deref() == Some("42P01") && database.message().contains("pgmq.q_worker_")
+}
+
+/// 55000 is told of other things, too.
+fn mentions_template(error: &dyn DatabaseError) -> bool {
+    error.message().contains("another template")
 }
 
 fn mentions_tasker(error: &dyn DatabaseError) -> bool {

@@ -10,6 +10,28 @@ use super::error::is_about_unknown_queue;
 use super::queues::Queues;
 use super::{Store, StoreError};
 
+/// Which of the templates of a name a task was planned from. A request does not have to look for it first: whether what
+/// an earlier one found is still right is seen when the task is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateChoice {
+    /// Any; it need not be the current one.
+    Any,
+    /// The one that was registered last of those of its version.
+    OfVersion,
+    /// The one that was registered last.
+    Newest,
+}
+
+impl TemplateChoice {
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Any => None,
+            Self::OfVersion => Some("version"),
+            Self::Newest => Some("newest"),
+        }
+    }
+}
+
 /// A task that was planned and is to be created.
 #[derive(Debug, Clone)]
 pub struct NewTask {
@@ -17,6 +39,8 @@ pub struct NewTask {
     pub task_uuid: Uuid,
     /// The registered template it was planned from.
     pub template_uuid: Uuid,
+    /// Which one of its name that must be when the task is created.
+    pub choice: TemplateChoice,
     /// The template's namespace.
     pub namespace: String,
     /// The template's name.
@@ -152,7 +176,7 @@ impl Store {
     /// left out. A task without steps is complete at once.
     ///
     /// # Errors
-    /// A template is not registered in its task's namespace, two steps of a task have one name, a key exists already, or
+    /// A template is not registered in its task's namespace or is not the chosen one any more, two steps of a task have one name, a key exists already, or
     /// the database fails; nothing is created then.
     ///
     /// # Panics
@@ -167,10 +191,10 @@ impl Store {
         let statement = format!(
             "with created as materialized (
                 select * from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
             ){}
             select coalesce(cardinality(messages), 0), duplicates, created_at from created",
-            queues.send_created(28),
+            queues.send_created(29),
         );
         let created = sqlx::query_as(AssertSqlSafe(statement))
             .persistent(queues.are_kept())
@@ -190,6 +214,7 @@ impl Store {
             .bind(column(&tags, |tags| tags.get()))
             .bind(column(tasks, |task| task.context.get()))
             .bind(steps.sinks)
+            .bind(column(tasks, |task| task.choice.name()))
             .bind(steps.uuids)
             .bind(steps.tasks)
             .bind(steps.names)

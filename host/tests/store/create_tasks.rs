@@ -1,9 +1,9 @@
 use futures::future::join_all;
 use tasker_wasm_host::host::creation::Creation;
-use tasker_wasm_host::store::{NewTask, StepState, StoreError, TaskState};
+use tasker_wasm_host::store::{NewTask, NewTemplate, StepState, StoreError, TaskState, TemplateChoice};
 use uuid::Uuid;
 
-use super::support::{Bench, NAMESPACE, plan, raw};
+use super::support::{Bench, NAMESPACE, plan, raw, template_of};
 
 #[tokio::test]
 async fn only_steps_without_parents_are_queued() {
@@ -52,6 +52,35 @@ async fn a_template_of_another_namespace_creates_nothing() {
     }
     assert_eq!(bench.number("select count(*) from tasker.tasks").await, 0);
     assert_eq!(bench.messages().await, 0);
+}
+
+#[tokio::test]
+async fn a_task_is_created_from_the_template_that_is_current_where_it_has_to_be() {
+    let bench = Bench::new().await;
+    let of = |template_uuid, choice| [NewTask { template_uuid, choice, ..bench.plan(&[("mix", &[])]) }];
+    let register = async |version: &str| {
+        let template =
+            NewTemplate { version: version.into(), digest: format!("of {version}"), ..template_of(NAMESPACE) };
+        bench.store.register_template(&template).await.unwrap()
+    };
+    let (first, any, version, newest) =
+        (bench.template, TemplateChoice::Any, TemplateChoice::OfVersion, TemplateChoice::Newest);
+    bench.store.create_tasks(&of(first, newest)).await.unwrap();
+
+    let second = register("2.0.0").await;
+    let replaced = bench.store.create_tasks(&of(first, newest)).await.unwrap_err();
+    assert!(matches!(replaced, StoreError::TemplateReplaced { .. }), "{replaced}");
+    assert!(replaced.to_string().contains("bakery/bread/1.0.0"), "{replaced}");
+    for task in [of(first, version), of(first, any), of(second, newest)] {
+        bench.store.create_tasks(&task).await.unwrap();
+    }
+
+    // The same version with other content.
+    register("1.0.0").await;
+    let replaced = bench.store.create_tasks(&of(first, version)).await.unwrap_err();
+    assert!(matches!(replaced, StoreError::TemplateReplaced { .. }), "{replaced}");
+    bench.store.create_tasks(&of(first, any)).await.unwrap();
+    assert_eq!(bench.messages().await, 5);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use sqlx::Executor;
 use tasker_wasm_host::store::{ClaimedStep, CompletionReport, GoOn, StepState};
 
-use super::support::{Bench, LEASE, NAMESPACE, succeeded};
+use super::support::{Bench, LEASE, NAMESPACE, plan, request, succeeded, template_of};
 
 /// Completes a step with room for so many others.
 async fn complete(bench: &Bench, step: &ClaimedStep, places: u32) -> CompletionReport {
@@ -76,4 +76,49 @@ async fn a_completion_that_is_refused_goes_on_with_nothing() {
     bench.claim_one().await;
     let report = complete(&bench, &stale, 3).await;
     assert_eq!((report.refused(), report.claimed.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_a_host_goes_on_with_has_a_message_even_where_the_one_before_has_lost_its_own() {
+    let bench = Bench::new().await;
+    bench.task(&[("a", &[]), ("b", &[0])]).await;
+    let step = bench.claim_one().await;
+    bench.pool.execute("delete from pgmq.q_worker_bakery_queue").await.unwrap();
+    let report = complete(&bench, &step, 1).await;
+    assert_eq!((names(&report.claimed), bench.messages().await), (vec!["b"], 1));
+
+    bench.lapse_leases().await;
+    let again = bench.claim_one().await;
+    assert_eq!((again.name.as_str(), again.lease.message_id), ("b", report.claimed[0].lease.message_id));
+}
+
+#[tokio::test]
+async fn steps_of_several_namespaces_go_on_in_one_commit_each_with_a_message_of_its_own_queue() {
+    let bench = Bench::new().await;
+    let smithy = bench.store.register_template(&template_of("smithy")).await.unwrap();
+    let of_smithy: &[(&str, &[usize])] = &[("c", &[]), ("d", &[0]), ("e", &[0])];
+    bench
+        .store
+        .create_tasks(&[bench.plan(&[("a", &[]), ("b", &[0])]), plan(smithy, "smithy", of_smithy)])
+        .await
+        .unwrap();
+    let claimed = bench.store.claim_steps(&request(&[NAMESPACE, "smithy"], 10)).await.unwrap();
+
+    let go_on = GoOn { namespaces: vec![NAMESPACE.into(), "smithy".into()], places: vec![9, 1], lease: LEASE };
+    let ends: Vec<_> = claimed.iter().map(succeeded).collect();
+    let mut report = bench.store.complete_and_go_on(&ends, &go_on).await.unwrap();
+    report.claimed.sort_by(|a, b| a.name.cmp(&b.name));
+    assert_eq!((names(&report.claimed), report.enqueued), (vec!["b", "d"], 1));
+    for (step, queue) in report.claimed.iter().zip(["bakery", "smithy"]) {
+        assert_eq!(step.lease.namespace, queue);
+        let message = format!("select message ->> 'step_uuid' from pgmq.q_worker_{queue}_queue where msg_id = $1");
+        let of: String = sqlx::query_scalar(sqlx::AssertSqlSafe(message))
+            .bind(step.lease.message_id)
+            .fetch_one(&bench.pool)
+            .await
+            .unwrap();
+        assert_eq!(of, step.lease.step_uuid.to_string());
+    }
+    let queued = bench.store.claim_steps(&request(&["smithy"], 10)).await.unwrap();
+    assert_eq!(names(&queued), ["e"]);
 }

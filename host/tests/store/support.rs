@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tasker_wasm_host::store::managed::{ManagedServer, Options};
 use tasker_wasm_host::store::{
     AttemptRecord, ClaimRequest, ClaimedStep, Completion, CompletionReport, Lease, NewStep, NewTask, NewTemplate,
-    StepState, Store, Usage, Verdict,
+    StepState, Store, TemplateChoice, Usage, Verdict,
 };
 use uuid::Uuid;
 
@@ -198,6 +198,7 @@ pub fn plan(template_uuid: Uuid, namespace: &str, steps: &[(&str, &[usize])]) ->
     NewTask {
         task_uuid: Uuid::now_v7(),
         template_uuid,
+        choice: TemplateChoice::Any,
         namespace: namespace.into(),
         name: "bread".into(),
         version: "1.0.0".into(),

@@ -61,6 +61,35 @@ async fn a_creation_is_answered_with_what_a_look_at_the_task_shows() {
 }
 
 #[tokio::test]
+async fn a_task_is_created_from_the_template_that_was_registered_last_wherever_that_was() {
+    let database = TestDatabase::create().await;
+    let (_host, api) = host(&database, "").await;
+    let ask = async |version: Option<&str>| {
+        let mut body = linear(json!({"even_number": 6}));
+        body["idempotency_key"] = json!(Uuid::now_v7());
+        body["version"] = json!(version);
+        let task = api.post("/v1/tasks", &body).await.ok();
+        (task["version"].clone(), task["total_steps"].clone())
+    };
+    let mut other = template::load(&package("linear").join("template.yaml")).unwrap();
+    let first = other.template.version.clone();
+    assert_eq!(ask(None).await, (json!(first), json!(4)));
+
+    // Another host registers a version with fewer steps, and then other content of the first one.
+    other.template.version = "9.0.0".into();
+    other.template.steps.truncate(2);
+    registered(&database.store, &other).await.unwrap();
+    assert_eq!(ask(None).await, (json!("9.0.0"), json!(2)));
+    assert_eq!(ask(Some(&first)).await, (json!(first), json!(4)));
+    other.template.version = first.clone();
+    other.digest = "another".into();
+    registered(&database.store, &other).await.unwrap();
+    assert_eq!(ask(Some(&first)).await, (json!(first), json!(2)));
+    assert_eq!(ask(None).await, (json!(first), json!(2)));
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn requests_that_come_together_are_each_answered_with_their_own_task() {
     let database = TestDatabase::create().await;
     let (_host, api) = host(&database, "").await;

@@ -54,9 +54,10 @@ async fn finished(section: &mut Section) -> anyhow::Result<()> {
     for (_, count) in FINISHED {
         let database = TestDatabase::create().await;
         let (flat, linear) = (flat(&database.store).await?, registered(&database.store, "linear").await?);
-        let pattern = Turns::of(&flat).run(&database.store).await?;
+        let pattern = Turns::of(&database.store, &flat).run().await?;
         bulk::multiply(&database, pattern, count).await?;
-        places.push((database, Turns::of(&linear)));
+        let turns = Turns::of(&database.store, &linear);
+        places.push((database, turns));
     }
     let count = "select count(*) from tasker.tasks where state = 'complete'";
     for ((database, _), (_, least)) in places.iter().zip(FINISHED) {
@@ -89,8 +90,9 @@ async fn queued(section: &mut Section) -> anyhow::Result<()> {
     bulk::multiply(&deep, waiting.task_uuid, QUEUED).await?;
     bulk::enqueue(&deep, waiting.task_uuid, &template.namespace).await?;
 
-    let in_empty = Turns::of(&flat(&empty.store).await?);
-    let mut places = [(empty, in_empty), (deep, Turns::of(&template))];
+    let in_empty = Turns::of(&empty.store, &flat(&empty.store).await?);
+    let in_deep = Turns::of(&deep.store, &template);
+    let mut places = [(empty, in_empty), (deep, in_deep)];
     take_turns(&mut places).await?;
     let views = places[1].0.store.namespace_views().await?;
     ensure!(views.iter().any(|view| view.queued > QUEUED), "the queue was not deep: {views:?}");
@@ -112,8 +114,8 @@ async fn namespaces(section: &mut Section) -> anyhow::Result<()> {
     }
     sqlx::query("vacuum analyze").execute(many.pool()).await?;
 
-    let in_one = Turns::of(&registered(&one.store, "linear").await?);
-    let in_many = Turns::of(&registered(&many.store, "linear").await?);
+    let in_one = Turns::of(&one.store, &registered(&one.store, "linear").await?);
+    let in_many = Turns::of(&many.store, &registered(&many.store, "linear").await?);
     let mut places = [(one, in_one), (many, in_many)];
     take_turns(&mut places).await?;
     let [(_, one), (many, in_many)] = &places;
@@ -122,11 +124,11 @@ async fn namespaces(section: &mut Section) -> anyhow::Result<()> {
             .beside("in the only namespace", one.stepped.median())
             .ratio_at_most(MOST),
     );
-    let mut all = Turns::of(&in_many.template);
+    let mut all = Turns::of(&many.store, &in_many.template);
     all.request.namespaces.extend((0..NAMESPACES).map(|n| format!("other_{n}")));
     all.request.limit = SLOTS;
     for _ in 0..FEW_ROUNDS {
-        all.run(&many.store).await?;
+        all.run().await?;
     }
     section.push(
         Row::new("  asking for all of them", all.stepped.median())
@@ -165,6 +167,7 @@ async fn fan_out(section: &mut Section) -> anyhow::Result<()> {
 
 /// Tasks in one database, and how long they took.
 struct Turns {
+    store: Store,
     template: TemplateRow,
     request: ClaimRequest,
     created: Samples,
@@ -172,13 +175,19 @@ struct Turns {
 }
 
 impl Turns {
-    fn of(template: &TemplateRow) -> Self {
-        let request = claim_of(&template.namespace, 1);
-        Self { template: template.clone(), request, created: Samples::default(), stepped: Samples::default() }
+    fn of(store: &Store, template: &TemplateRow) -> Self {
+        Self {
+            store: store.alone(),
+            template: template.clone(),
+            request: claim_of(&template.namespace, 1),
+            created: Samples::default(),
+            stepped: Samples::default(),
+        }
     }
 
     /// Creates one task and runs as many steps as it has, one at a time: its own, or older ones that wait.
-    async fn run(&mut self, store: &Store) -> anyhow::Result<Uuid> {
+    async fn run(&mut self) -> anyhow::Result<Uuid> {
+        let store = &self.store;
         let task = task(&self.template, EVEN)?;
         self.created.time(store.create_tasks(std::slice::from_ref(&task))).await?;
         for _ in &task.steps {
@@ -198,18 +207,19 @@ impl Turns {
 /// Runs tasks in each database in turns.
 async fn take_turns(places: &mut [(TestDatabase, Turns)]) -> anyhow::Result<()> {
     for round in 0..WARM_UP + ROUNDS {
-        for (database, turns) in &mut *places {
+        for (_, turns) in &mut *places {
             if round == WARM_UP {
                 (turns.created, turns.stepped) = Default::default();
             }
-            turns.run(&database.store).await?;
+            turns.run().await?;
         }
     }
     Ok(())
 }
 
 async fn drop_all(places: impl IntoIterator<Item = (TestDatabase, Turns)>) {
-    for (database, _) in places {
+    for (database, turns) in places {
+        turns.store.close().await;
         database.drop().await;
     }
 }

@@ -101,17 +101,19 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
     let done = AtomicUsize::new(0);
     let start = Instant::now();
     try_join_all((0..mode.at_once).map(async |_| {
+        let store = store.alone();
         while done.load(Ordering::Relaxed) < mode.jobs {
             let claimed = store.claim_steps(&request).await?;
             if claimed.is_empty() {
                 // The others have the rest.
-                return Ok(());
+                break;
             }
             let completions: Vec<_> = claimed.iter().map(succeeded).collect();
             let report = store.complete_steps(&completions).await?;
             ensure!(report.refused() == 0, "a completion was refused");
             done.fetch_add(claimed.len(), Ordering::Relaxed);
         }
+        store.close().await;
         anyhow::Ok(())
     }))
     .await?;

@@ -111,7 +111,7 @@ async fn create(store: &Store, template: &TemplateRow, count: usize) -> anyhow::
 async fn dispatch(store: &Store, database: &TestDatabase, template: &TemplateRow) -> anyhow::Result<f64> {
     create(store, template, TASKS).await?;
     let start = Instant::now();
-    let done = try_join_all((0..AT_ONCE).map(|_| drain(store, &template.namespace))).await?;
+    let done = try_join_all((0..AT_ONCE).map(|_| drain(store.alone(), &template.namespace))).await?;
     let took = start.elapsed();
     let left: i64 = unfinished(database.pool()).await?;
     ensure!(done.iter().sum::<usize>() == STEPS && left == 0, "{done:?} steps were completed, {left} tasks are left");
@@ -119,7 +119,7 @@ async fn dispatch(store: &Store, database: &TestDatabase, template: &TemplateRow
 }
 
 /// Claims and completes until nothing is ready; the steps that another has claimed make more ready.
-async fn drain(store: &Store, namespace: &str) -> anyhow::Result<usize> {
+async fn drain(store: Store, namespace: &str) -> anyhow::Result<usize> {
     let request = claim_of(namespace, BATCH as u32);
     let (mut done, mut idle) = (0, 0);
     while idle < 20 {
@@ -135,6 +135,7 @@ async fn drain(store: &Store, namespace: &str) -> anyhow::Result<usize> {
         ensure!(report.refused() == 0, "a completion was refused");
         done += claimed.len();
     }
+    store.close().await;
     Ok(done)
 }
 

@@ -59,7 +59,9 @@ end
 $$;
 
 -- How many messages of a namespace may be read, at most `p_limit`: none where it is paused or unknown, and where its steps
--- in progress are bounded as many as there is room for, none while another claim is counting.
+-- in progress are bounded as many as there is room for, none while another claim is counting. Every claim asks this first, so
+-- it is here that its commit is told not to wait for the disk: the lock of a message that somebody else has taken meanwhile
+-- is enough to make it one.
 create function tasker.room_for(p_namespace text, p_limit integer) returns integer
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -68,6 +70,7 @@ declare
     v_bound integer;
     v_taken integer;
 begin
+    perform set_config('synchronous_commit', 'off', true);
     select max_concurrent into v_bound from tasker.namespaces where name = p_namespace and paused_at is null;
     if not found then
         return 0;
@@ -75,8 +78,6 @@ begin
     if v_bound is null then
         return p_limit;
     end if;
-    -- The lock alone must not make the claim's commit wait for the disk.
-    perform set_config('synchronous_commit', 'off', true);
     perform from tasker.namespaces where name = p_namespace for update skip locked;
     if not found then
         return 0;
@@ -203,8 +204,7 @@ begin
 end
 $$;
 
--- Marks the steps of messages that were read in progress, and answers those for which that could be. The commit does not
--- wait for the disk.
+-- Marks the steps of messages that were read in progress, and answers those for which that could be.
 create function tasker.take_steps(
     inout namespaces text[], inout messages bigint[], inout steps uuid[], inout since timestamptz[], p_host text
 )
@@ -216,7 +216,6 @@ as $$
 declare
     v_claimed uuid[];
 begin
-    perform set_config('synchronous_commit', 'off', true);
     with free as (
         select s.step_uuid, s.state from tasker.steps s
         cross join lateral (

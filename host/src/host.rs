@@ -7,17 +7,17 @@ pub mod creation;
 pub mod current_templates;
 mod processes;
 mod services;
+mod settings;
 pub mod trial;
 mod upkeep;
 
 pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components};
 pub use processes::{Front, Process, ProcessError, READY};
 pub use services::{ServedHandler, Services, Status};
+pub use settings::{growth_limits, sandbox_settings, thresholds};
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -25,16 +25,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{Config, LimitPolicy};
-use crate::dispatch::{self, Cancellations, Components, Dispatch, Drained, Wake, Work};
-use crate::events::{self, Events};
-use crate::orchestration::grow::GrowthLimits;
-use crate::orchestration::retry::BackoffDefaults;
+use crate::dispatch::{Cancellations, Components, Dispatch, Drained, Wake, Work};
+use crate::events::Events;
 use crate::registry::RegistryError;
-use crate::sandbox::{HttpSettings, Sandbox, SandboxError, SandboxSettings};
+use crate::sandbox::{Sandbox, SandboxError};
 use crate::store::managed::{self, ManagedError, ManagedServer};
-use crate::store::{CreationReport, NewTask, NewTemplate, StalenessThresholds, Store, StoreError};
+use crate::store::{CreationReport, NewTask, NewTemplate, Store, StoreError};
 use crate::telemetry::metrics::{Metrics, Now};
 use crate::template::{self, LoadedTemplate, Template};
+use creation::Creation;
+use settings::{dispatch_settings, event_settings, upkeep_settings};
 use upkeep::Upkeep;
 
 /// Connections of a command that asks a few questions and ends.
@@ -42,12 +42,6 @@ pub const FEW_CONNECTIONS: u32 = 2;
 
 /// Pause before a lost listener is opened again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
-
-/// Base delay of a retry when its template sets none: the contract's default for `backoff_base_ms`.
-const BACKOFF_BASE: Duration = Duration::from_secs(1);
-
-/// Subscribers that run at once. They share the processors with the handlers, so they are few.
-const EVENT_SUBSCRIBERS: u32 = 4;
 
 /// The database of the private server that hosts use.
 const DATABASE: &str = "tasker";
@@ -147,8 +141,7 @@ pub struct Host {
     wake: Wake,
     listener: JoinHandle<()>,
     database: Database,
-    /// Where [`Host::create_tasks`] does it.
-    creating: Store,
+    creation: Creation,
     config: Arc<Config>,
     handlers: Arc<[ServedHandler]>,
     metrics: Metrics,
@@ -198,8 +191,8 @@ impl Host {
         let dispatch =
             Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics.clone());
         let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
-        let (creating, config) = (store.alone(), Arc::new(config.clone()));
-        Self { dispatch, wake, listener, database, creating, config, handlers, metrics, upkeep }
+        let (creation, config) = (Creation::start(store.clone()), Arc::new(config.clone()));
+        Self { dispatch, wake, listener, database, creation, config, handlers, metrics, upkeep }
     }
 
     /// The host's connections.
@@ -207,13 +200,17 @@ impl Host {
         &self.database.store
     }
 
-    /// Creates tasks in one commit and wakes this host. Other hosts find what this one leaves at their next poll.
+    /// Creates tasks in one commit and wakes this host. Other hosts find what this one leaves at their next poll. A task that
+    /// comes alone may share its commit with others that do.
     ///
     /// # Errors
     ///
     /// The database refused; nothing was created then.
-    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
-        let report = self.creating.create_tasks(tasks).await?;
+    pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, Arc<StoreError>> {
+        let report = match tasks {
+            [task] => self.creation.create(task.clone()).await?.1,
+            tasks => self.store().create_tasks(tasks).await?,
+        };
         self.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         Ok(report)
     }
@@ -268,7 +265,7 @@ impl Host {
         }
         events.drain(self.config.orchestration.shutdown_timeout).await;
         self.listener.abort();
-        self.creating.close().await;
+        drop(self.creation);
         self.database.close().await;
         drained
     }
@@ -402,115 +399,5 @@ fn warn_of_lowered(template: &Template, policy: &LimitPolicy) {
             let (template, step) = (&template.name, &step.name);
             tracing::warn!(template, step, "a step's limit is above its namespace's ceiling: {lowered}");
         }
-    }
-}
-
-/// The part of the configuration that the sandbox needs.
-pub fn sandbox_settings(config: &Config) -> SandboxSettings {
-    SandboxSettings {
-        cache_dir: config.worker.sandbox.cache_dir.clone(),
-        // More than there are handlers: subscribers run beside them, and one more, because a component may be described
-        // while all slots are taken. A publisher takes the slot of the attempt it follows.
-        max_concurrent: (config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
-            .saturating_add(EVENT_SUBSCRIBERS + 1),
-        max_memory_bytes: components::greatest_memory(&config.worker.limit_policy()),
-        max_computing: computing(config.worker.processes),
-        http: http_settings(config),
-    }
-}
-
-/// The share that a process has of the cores but one.
-fn computing(processes: Option<NonZeroUsize>) -> usize {
-    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-    (cores - 1) / processes.map_or(1, NonZeroUsize::get)
-}
-
-fn http_settings(config: &Config) -> HttpSettings {
-    let http = &config.worker.http;
-    HttpSettings {
-        connect_timeout: http.connect_timeout,
-        response_timeout: http.response_timeout,
-        idle_timeout: http.idle_timeout,
-        ca_files: http.ca_files.clone(),
-    }
-}
-
-fn dispatch_settings(config: &Config) -> dispatch::Settings {
-    let channels = &config.worker.mpsc_channels.handler_dispatch;
-    dispatch::Settings {
-        worker_id: config.worker.worker_id.clone(),
-        max_concurrent: channels.max_concurrent_handlers as usize,
-        max_share: channels.max_share_per_namespace,
-        dispatch_buffer: channels.dispatch_buffer,
-        completion_buffer: channels.completion_buffer,
-        lease: config.common.queues.lease,
-        poll_interval: config.common.queues.pgmq.poll_interval,
-        sweep_interval: config.orchestration.sweep_interval,
-        drain_timeout: config.orchestration.shutdown_timeout,
-        limits: config.worker.limit_policy(),
-        environment: config.common.execution.environment.clone(),
-        max_lapses: config.orchestration.max_lapses.try_into().unwrap_or(i32::MAX),
-        growth: growth_limits(config),
-        backoff: backoff_defaults(config),
-    }
-}
-
-fn backoff_defaults(config: &Config) -> BackoffDefaults {
-    let backoff = &config.common.backoff;
-    BackoffDefaults {
-        base: BACKOFF_BASE,
-        cap: backoff.max_backoff,
-        jitter: if backoff.jitter_enabled { backoff.jitter_max_percentage } else { 0.0 },
-    }
-}
-
-/// The part of the configuration that bounds how tasks grow.
-pub fn growth_limits(config: &Config) -> GrowthLimits {
-    GrowthLimits {
-        max_steps_per_decision: config.orchestration.decision_points.max_steps_per_decision as usize,
-        max_decision_depth: config.orchestration.decision_points.max_decision_depth as usize,
-        max_workers: config.orchestration.batch_processing.max_workers as usize,
-    }
-}
-
-fn upkeep_settings(config: &Config) -> upkeep::Settings {
-    let retention = &config.orchestration.retention;
-    upkeep::Settings {
-        staleness: staleness(config),
-        retention: upkeep::Retention {
-            finished_tasks: retention.finished_tasks,
-            archives: retention.archives,
-            domain_events: retention.domain_events,
-            interval: retention.interval,
-            batch: retention.batch_size,
-        },
-    }
-}
-
-fn staleness(config: &Config) -> Option<upkeep::Staleness> {
-    let detection = &config.orchestration.dlq.staleness_detection;
-    detection.enabled.then(|| upkeep::Staleness {
-        interval: detection.interval,
-        batch: detection.batch_size,
-        dry_run: detection.dry_run,
-        thresholds: thresholds(config),
-    })
-}
-
-/// How long tasks may rest.
-pub fn thresholds(config: &Config) -> StalenessThresholds {
-    let thresholds = &config.orchestration.dlq.staleness_detection.thresholds;
-    StalenessThresholds {
-        waiting_for_dependencies: thresholds.waiting_for_dependencies_minutes,
-        waiting_for_retry: thresholds.waiting_for_retry_minutes,
-        steps_in_process: thresholds.steps_in_process_minutes,
-        lifetime: thresholds.task_max_lifetime_hours * 60,
-    }
-}
-
-fn event_settings(config: &Config) -> events::Settings {
-    events::Settings {
-        buffer: config.worker.mpsc_channels.in_process_events.broadcast_buffer_size,
-        concurrency: EVENT_SUBSCRIBERS as usize,
     }
 }

@@ -103,7 +103,7 @@ pub async fn try_handler(
     };
     let terms = Terms {
         policy: &definition.retry,
-        defaults: &super::backoff_defaults(config),
+        defaults: &super::settings::backoff_defaults(config),
         result_schema: None,
         host: &config.worker.worker_id,
     };

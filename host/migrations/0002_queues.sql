@@ -4,9 +4,9 @@
 -- PGMQ 1.x has are used.
 --
 -- A function that is told the queue's name plans its statement each time it runs, and that takes three times as long as the
--- statement does. So what a step needs of its queue on the common way (its message is sent, read, replaced, deleted) stands in
--- the statements of the host, which names the queue in their text and has them planned once for a connection: see
--- `host/src/store/queues.rs`. The functions here are for the rest.
+-- statement does. So what the steps of one namespace need of their queue on the common way (a message is sent, read, replaced,
+-- deleted) stands in the statements of the host, which names the queue in their text and has them planned once for a
+-- connection: see `host/src/store/queues.rs`. The functions here are for the rest, and for the queues of several namespaces.
 
 create function tasker.queue_name(p_namespace text) returns text
 language sql immutable strict parallel safe as $$ select 'worker_' || p_namespace || '_queue' $$;
@@ -117,6 +117,75 @@ begin
         v_last := tasker.end_of_run(p_namespaces, v_first);
         execute format('delete from pgmq.%I where msg_id = any ($1)', tasker.queue_table(p_namespaces[v_first]))
         using p_messages[v_first:v_last];
+        v_first := v_last + 1;
+    end loop;
+end
+$$;
+
+-- Takes messages out of their queues and puts others in, hidden for so long from now; answers which message is whose. Both
+-- are in the order of their namespaces. The new ones take the rows of the old ones as far as those go round: to change a
+-- message is one statement, to delete it and to send another are two.
+create function tasker.replace_messages(
+    p_old_namespaces text[], p_old_messages bigint[], p_namespaces text[], p_messages jsonb[], p_hidden interval,
+    out messages bigint[], out steps uuid[]
+)
+language plpgsql as $$
+declare
+    v_first integer := 1;
+    v_last integer;
+    v_new_first integer := 1;
+    v_new_last integer;
+    v_old bigint[];
+    v_message bigint;
+    v_step uuid;
+begin
+    messages := '{}';
+    steps := '{}';
+    while v_first <= cardinality(p_old_namespaces) loop
+        v_last := tasker.end_of_run(p_old_namespaces, v_first);
+        v_old := p_old_messages[v_first:v_last];
+        if p_namespaces[v_new_first] = p_old_namespaces[v_first] then
+            v_new_last := tasker.end_of_run(p_namespaces, v_new_first);
+            for v_message, v_step in execute format(
+                'update pgmq.%I set enqueued_at = clock_timestamp(), vt = clock_timestamp() + $3, read_ct = 0,
+                    message = ($2)[array_position($1, msg_id)]
+                where msg_id = any ($1)
+                returning msg_id, (message ->> ''step_uuid'')::uuid',
+                tasker.queue_table(p_namespaces[v_new_first])
+            ) using v_old[1:v_new_last - v_new_first + 1], p_messages[v_new_first:v_new_last], p_hidden
+            loop
+                messages := messages || v_message;
+                steps := steps || v_step;
+            end loop;
+            v_old := v_old[v_new_last - v_new_first + 2:];
+            v_new_first := v_new_last + 1;
+        end if;
+        if cardinality(v_old) > 0 then
+            perform tasker.delete_messages(array_fill(p_old_namespaces[v_first], array[cardinality(v_old)]), v_old);
+        end if;
+        v_first := v_last + 1;
+    end loop;
+    if cardinality(steps) = cardinality(p_messages) then
+        return;
+    end if;
+
+    -- Those that there was no old one for, or one that is gone.
+    select array_agg(given.namespace order by place), array_agg(given.message order by place)
+    into p_namespaces, p_messages
+    from unnest(p_namespaces, p_messages) with ordinality given (namespace, message, place)
+    where (given.message ->> 'step_uuid')::uuid <> all (steps);
+    v_first := 1;
+    while v_first <= cardinality(p_namespaces) loop
+        v_last := tasker.end_of_run(p_namespaces, v_first);
+        for v_message, v_step in execute format(
+            'insert into pgmq.%I (vt, message) select clock_timestamp() + $2, unnest($1)
+            returning msg_id, (message ->> ''step_uuid'')::uuid',
+            tasker.queue_table(p_namespaces[v_first])
+        ) using p_messages[v_first:v_last], p_hidden
+        loop
+            messages := messages || v_message;
+            steps := steps || v_step;
+        end loop;
         v_first := v_last + 1;
     end loop;
 end

@@ -110,7 +110,7 @@ begin
             started_at, finished_at, outcome, error_type, host, error::json, log::json
         from done
     )
-    select array_agg(place::integer), array_agg(namespace), array_agg(message),
+    select array_agg(place::integer), array_agg(namespace order by namespace), array_agg(message order by namespace),
         array_agg(step_uuid) filter (where finished and not is_sink),
         array_agg(task_uuid) filter (where finished and is_sink),
         array_agg(task_uuid) filter (where verdict = 'error' and not finished),

@@ -84,7 +84,7 @@ impl Store {
         let places: Vec<_> = request.places.iter().map(|places| i32::try_from(*places).unwrap_or(i32::MAX)).collect();
         let claimed = match &request.namespaces[..] {
             [namespace] => sqlx::query_as(AssertSqlSafe(claim_from(namespace)))
-                .bind(&request.namespaces)
+                .bind(namespace)
                 .bind(places.first().map_or(limit, |places| limit.min(*places)))
                 .bind(&request.host)
                 .bind(request.lease.as_secs_f64()),
@@ -117,7 +117,7 @@ fn claim_from(namespace: &str) -> String {
             from read
         ) found
         cross join lateral tasker.take_steps(
-            array_fill(($1)[1], array[coalesce(cardinality(messages), 0)]), messages, steps, since, $3
+            array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, since, $3
         ) taken
         cross join lateral tasker.claimed_steps(taken.messages, taken.steps, taken.since) step"
     )

@@ -249,18 +249,19 @@ impl Store {
             "with done as materialized (
                 select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
                     $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
-            ){}
+            ), {}
             select done.accepted, done.outgrown, coalesce(cardinality(done.ready), 0) as enqueued, done.changed_tasks,
                 done.changed_states, done.next_retry_ms, step.*
             from done
             cross join (
-                select array_agg(msg_id) as messages, array_agg(step_uuid) as steps, array_agg(enqueued_at) as since from held
+                select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held
             ) taken
-            left join lateral tasker.claimed_steps(taken.messages, taken.steps, taken.since) step on true",
-            queues.follow_completions(27, 28),
+            left join lateral tasker.claimed_steps(
+                taken.messages, taken.steps, array_fill(clock_timestamp(), array[coalesce(cardinality(taken.steps), 0)])
+            ) step on true",
+            queues.follow_completions(27),
         );
         let rows = sqlx::query(AssertSqlSafe(statement))
-            .persistent(queues.are_kept())
             .bind(column(completions, |done| done.lease.step_uuid))
             .bind(column(completions, |done| done.lease.claim))
             .bind(column(completions, |done| done.lease.namespace.as_str()))
@@ -287,7 +288,6 @@ impl Store {
             .bind(&go_on.namespaces)
             .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
             .bind(column(completions, Completion::touched_task))
-            .bind(queues.names())
             .bind(go_on.lease.as_secs_f64())
             .fetch_all(&self.pool)
             .await?;

@@ -192,12 +192,11 @@ impl Store {
             "with created as materialized (
                 select * from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
                     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
-            ){}
-            select coalesce(cardinality(messages), 0), duplicates, created_at from created",
-            queues.send_created(29),
+            ), {}
+            select coalesce(cardinality(messages), 0), duplicates, created_at from created, (select count(*) from sent) sent",
+            queues.send_created(),
         );
         let created = sqlx::query_as(AssertSqlSafe(statement))
-            .persistent(queues.are_kept())
             .bind(column(tasks, |task| task.task_uuid))
             .bind(column(tasks, |task| task.template_uuid))
             .bind(column(tasks, |task| task.correlation_id))
@@ -225,8 +224,7 @@ impl Store {
             .bind(steps.max_attempts)
             .bind(steps.inputs)
             .bind(steps.edge_parents)
-            .bind(steps.edge_children)
-            .bind(queues.names());
+            .bind(steps.edge_children);
         let created = created.fetch_one(&self.pool).await.map_err(|error| match is_about_unknown_queue(&error) {
             true => {
                 StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") }

@@ -37,9 +37,9 @@ async fn complete(store: &Store, steps: &[ClaimedStep], go_on: &GoOn) -> Vec<Cla
     report.claimed
 }
 
-/// Rows of the indexes of tasks and steps that were read by those who are gone.
+/// Rows of the indexes of tasks, steps and messages that were read by those who are gone.
 async fn read(pool: &PgPool) -> u64 {
-    let rows = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where schemaname = 'tasker'";
+    let rows = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where schemaname in ('tasker', 'pgmq')";
     sqlx::query_scalar::<_, i64>(rows).fetch_one(pool).await.expect("the server answers").unsigned_abs()
 }
 
@@ -130,7 +130,7 @@ async fn what_a_step_reads_from_the_database_does_not_grow_with_what_is_there() 
     let database = TestDatabase::create().await;
     let loaded = template::load(&package("linear").join("template.yaml")).expect("the example's template");
     registered(&database.store, &loaded).await.expect("the template can be registered");
-    let early = Store::connect(&database.url, 1).await.expect("the server takes another connection");
+    let early = database.store.alone();
     run_each_alone(&early, 1).await;
     database.pool().execute("vacuum analyze").await.expect("the planner can learn how little there is");
     run_each_alone(&early, 2).await;

@@ -22,13 +22,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TRUSTED_REST: Duration = Duration::from_secs(1);
 
 /// What the functions of the schema set for themselves, for the statements that call them and do with messages what they
-/// answer. A queue is read in the order of its index, however few messages there seemed to be.
-const PLANNED_ONCE: [(&str, &str); 6] = [
+/// answer.
+const PLANNED_ONCE: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
-    ("enable_sort", "off"),
     ("jit", "off"),
 ];
 

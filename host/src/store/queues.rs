@@ -84,13 +84,16 @@ impl<'a> Queues<'a> {
 
 /// Reads messages of a queue and hides them, urgent ones first or by age alone. These are places of parameters: `name` of the
 /// namespace, `limit` of how many there may be at most, and `lease` of for how many seconds.
+///
+/// The index of the times until which messages are hidden is of no use, because its order is another: what is added to
+/// them keeps the planner from it.
 pub(super) fn read(namespace: &str, by_age: bool, name: usize, limit: usize, lease: usize) -> String {
     let queue = table(namespace);
     let urgency = if by_age { "" } else { "coalesce((message ->> 'priority')::integer, 0) desc, " };
     format!(
         "update {queue} set vt = clock_timestamp() + make_interval(secs => ${lease}), read_ct = read_ct + 1
         where msg_id = any (array(
-            select msg_id from {queue} where vt <= clock_timestamp() order by {urgency}msg_id
+            select msg_id from {queue} where vt + interval '0' <= clock_timestamp() order by {urgency}msg_id
             limit tasker.room_for(${name}, ${limit}) for update skip locked
         ))
         returning msg_id, enqueued_at, tasker.step_of(message ->> 'step_uuid') as step_uuid"

@@ -2,9 +2,9 @@
 //! commit for the task, and for each step a durable commit and what its attempt takes.
 //!
 //! What is above that is the server's: six statements for four steps in a row (one that creates, one that claims, four that
-//! commit and go on), and the profile of each is flat. What makes them slow is that the machine rests between them: in a
-//! virtual machine a look into a queue takes 33 us when one follows another, and 110 to 300 us after a pause of 0.5 to 5 ms,
-//! however little memory anybody else touches meanwhile.
+//! commit and go on), and the profile of each is flat. What makes them slow is that another process runs before each: in
+//! a virtual machine the same statement for one step takes 0.10 ms in a loop inside the server, 0.20 ms when a client on the
+//! same processor asks for it, and 0.4 ms when one on another does.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -2,8 +2,9 @@
 //! and whatever becomes of those before, at half the rate that the host manages when they come like that as fast as
 //! they can.
 //!
-//! A host manages more when tasks are created many at a time. Half of that rate is nearly all that it manages when they
-//! come alone; what a task takes then is told without a target.
+//! A host manages more when tasks are created many at a time; what a task takes at half of that rate is told without a
+//! target. At half of what a host manages in full batches its batches are small, and the server works more for each step: the
+//! processors are nearly as busy as they can be. That is why a task takes longer than twice its time then.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -142,6 +142,6 @@ async fn what_a_step_reads_from_the_database_does_not_grow_with_what_is_there() 
     run_each_alone(&early, ALONE).await;
     gone(early, database.pool()).await;
     let step = (read(database.pool()).await - before) / (ALONE as u64 * STEPS);
-    assert!(step < 100, "{step} rows were read for a step while {OTHERS} other tasks waited");
+    assert!(step < OTHERS as u64 / 4, "{step} rows were read for a step while {OTHERS} other tasks waited");
     database.drop().await;
 }

@@ -17,10 +17,9 @@ end
 $$;
 
 -- Creates planned tasks, their steps and edges, all in one commit. Answers the messages of the steps that may run, and whose
--- they are: the caller sends them, in the same statement. The host has
--- counted parents and sinks. A task whose identity another one has already is left out with all its steps; `duplicates`
--- says for each task given which one that is, null for those that were created. Of two such tasks in one call the first
--- is created.
+-- they are: the caller sends them, in the same statement. The host has counted parents and sinks. A task whose identity
+-- another one has already is left out with all its steps; `duplicates` says for each task given which one that is, null for
+-- those that were created. Of two such tasks in one call the first is created.
 --
 -- `p_choices` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
 -- ('newest'), which it must still be; null where any will do.
@@ -30,9 +29,9 @@ create function tasker.create_tasks(
     p_task_uuids uuid[], p_template_uuids uuid[], p_correlation_ids uuid[], p_parent_correlation_ids uuid[],
     p_priorities integer[], p_grows boolean[], p_identities bytea[], p_namespaces text[], p_names text[],
     p_versions text[], p_initiators text[], p_source_systems text[], p_reasons text[], p_tags text[], p_contexts text[],
-    p_sinks integer[], p_choices text[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[], p_step_parents integer[],
-    p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[], p_step_max_attempts integer[],
-    p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
+    p_sinks integer[], p_choices text[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[],
+    p_step_parents integer[], p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[],
+    p_step_max_attempts integer[], p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
     out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[]
 )
 language plpgsql
@@ -42,8 +41,7 @@ as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := clock_timestamp();
-    v_unknown uuid;
-    v_replaced text;
+    v_refused record;
     v_created uuid[];
     v_left_out boolean;
 begin
@@ -79,22 +77,21 @@ begin
 
     v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_task_uuids);
     if v_left_out then
-        select given.template_uuid into v_unknown
-        from unnest(p_template_uuids, p_namespaces) given (template_uuid, namespace)
-        where not tasker.may_be_created(given.template_uuid, given.namespace, null, null, null)
-        limit 1;
-        if found then
-            raise exception 'template % is not registered in the namespace its task names', v_unknown
-                using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
-        end if;
-        select given.namespace || '/' || given.name || '/' || given.version into v_replaced
+        select given.*, tasker.may_be_created(given.template_uuid, given.namespace, null, null, null) as is_registered
+        into v_refused
         from unnest(p_template_uuids, p_namespaces, p_names, p_versions, p_choices)
             given (template_uuid, namespace, name, version, choice)
         where not tasker.may_be_created(given.template_uuid, given.namespace, given.name, given.version, given.choice)
+        order by is_registered
         limit 1;
-        if found then
-            raise exception 'another template took the place of %', v_replaced
-                using errcode = 'object_not_in_prerequisite_state', hint = 'plan the task from the one that is current now';
+        if found and not v_refused.is_registered then
+            raise exception 'template % is not registered in the namespace its task names', v_refused.template_uuid
+                using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
+        elsif found then
+            raise exception 'another template took the place of %/%/%',
+                v_refused.namespace, v_refused.name, v_refused.version
+                using errcode = 'object_not_in_prerequisite_state', constraint = 'current_template',
+                    hint = 'plan the task from the one that is current now';
         end if;
         select array_agg(known.task_uuid order by given.place) into duplicates
         from unnest(p_task_uuids, p_identities) with ordinality given (task_uuid, identity, place)

@@ -27,10 +27,10 @@ const GIVEN_UP: Duration = Duration::from_secs(1);
 pub struct Services {
     /// Connections.
     pub store: Store,
-    /// What they are planned from.
-    pub templates: CurrentTemplates,
     /// Where tasks are created.
     pub creation: Creation,
+    /// What they are planned from.
+    pub templates: CurrentTemplates,
     /// The settings.
     pub config: Arc<Config>,
     /// The handlers that run here.

@@ -160,7 +160,9 @@ impl From<sqlx::Error> for StoreError {
                 Self::NotMigrated { reason: reason() }
             }
             Some("23503") => Self::UnknownTemplate { reason: reason() },
-            Some("55000") if mentions_template(database.as_ref()) => Self::TemplateReplaced { reason: reason() },
+            Some("55000") if database.constraint() == Some("current_template") => {
+                Self::TemplateReplaced { reason: reason() }
+            }
             _ => Self::Database(error),
         }
     }
@@ -170,11 +172,6 @@ impl From<sqlx::Error> for StoreError {
 pub(super) fn is_about_unknown_queue(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(database) = error else { return false };
     database.code().as_deref() == Some("42P01") && database.message().contains("pgmq.q_worker_")
-}
-
-/// 55000 is told of other things, too.
-fn mentions_template(error: &dyn DatabaseError) -> bool {
-    error.message().contains("another template")
 }
 
 fn mentions_tasker(error: &dyn DatabaseError) -> bool {

@@ -35,6 +35,11 @@ export const handlers = {
     switch (callable) {
       case 'checkpoint':
         return checkpoint;
+      case 'large': {
+        // Each of the two makes the memory grow while the outcome is written into it.
+        const val = { result: JSON.stringify('r'.repeat(24 << 20)), metadata: JSON.stringify({ m: 'm'.repeat(48 << 20) }) };
+        return { tag: 'success', val };
+      }
       case 'save':
         try {
           saveCheckpoint({ cursor: '"a"', itemsProcessed: 1n, accumulatedResults: undefined });
@@ -59,9 +64,6 @@ export const subscribers = { listSubscriptions: () => [], onEvent() {} };
 `;
 
 const context = (callable: string, event: string) => ({
-  taskUuid: '00000000-0000-0000-0000-000000000000',
-  stepUuid: '00000000-0000-0000-0000-000000000000',
-  correlationId: '00000000-0000-0000-0000-000000000000',
   handler: { callable },
   attempts: 0,
   maxAttempts: 0,
@@ -84,6 +86,11 @@ it.each<World>(['handler', 'full-handler'])(
       tag: 'checkpoint',
       val: { cursor: '7', itemsProcessed: 3n, accumulatedResults: '{"sum":1}' },
     });
+    const { val: large } = (await call(await create(), 'large')) as { val: { result: string; metadata: string } };
+    expect([large.result, large.metadata].map((json) => [json.length, json.slice(-5)])).toEqual([
+      [(24 << 20) + 2, 'rrrr"'],
+      [(48 << 20) + 8, 'mmm"}'],
+    ]);
     expect(await call(instance, 'save')).toMatchObject({ val: { result: '{}' } });
     instance.refusals.push('not now');
     expect(await call(instance, 'save')).toMatchObject({ val: { result: '{"refused":"not now"}' } });

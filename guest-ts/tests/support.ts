@@ -113,9 +113,6 @@ export function witContext(
   { method, resolver, event = flatEvent() }: { method?: string; resolver?: string; event?: unknown } = {},
 ): WitStepContext {
   return {
-    taskUuid: TASK,
-    stepUuid: STEP,
-    correlationId: CORRELATION,
     handler: { callable, method, resolver },
     attempts: 1,
     maxAttempts: 5,

@@ -9,6 +9,7 @@ import type {
   WitCheckpointYield,
   WitHandlers,
   WitPublishers,
+  WitStepContext,
   WitStepOutcome,
   WitSubscribers,
 } from '../../../guest-ts/src/component/wit.js';
@@ -40,8 +41,11 @@ export const [submitTask, getTask, listTasks, cancelTask, listTaskSteps, getStep
 export const publish = () => '00000000-0000-0000-0000-000000000000';
 `;
 
+/** A step context as the host lowers it; a component of the SDK does not lift these three. */
+type HostStepContext = WitStepContext & Record<'taskUuid' | 'stepUuid' | 'correlationId', string>;
+
 export interface Instance {
-  handlers: WitHandlers;
+  handlers: Omit<WitHandlers, 'handle'> & { handle(context: HostStepContext): Promise<WitStepOutcome> };
   /** Of a component of the world `full-handler`. */
   publishers: WitPublishers;
   subscribers: WitSubscribers;

@@ -33,6 +33,10 @@ export function openHostLog(): void {
   }
   const waiting = queue;
   queue = null;
+  // An iterator costs 18,000 units of fuel even where there is nothing to iterate over.
+  if (waiting.length === 0) {
+    return;
+  }
   for (const [level, message, fields] of waiting) {
     try {
       record(level, message, fields);

@@ -1,9 +1,7 @@
 /** The WIT types of `tasker:handler`, as the component's bindings pass them. */
 
+/** Without the fields that stand in the event too: a component of this SDK does not lift them. */
 export interface WitStepContext {
-  taskUuid: string;
-  stepUuid: string;
-  correlationId: string;
   handler: { callable: string; method?: string | undefined; resolver?: string | undefined };
   attempts: number;
   maxAttempts: number;

@@ -20,9 +20,9 @@ export interface StepOptions {
   checkpoint?: { cursor?: unknown; items_processed?: number; accumulated_results?: Record<string, unknown> | null };
 }
 
-export const TASK = '00000000-0000-7000-8000-000000000001';
-export const STEP = '00000000-0000-7000-8000-000000000002';
-export const CORRELATION = '00000000-0000-7000-8000-000000000003';
+const TASK = '00000000-0000-7000-8000-000000000001';
+const STEP = '00000000-0000-7000-8000-000000000002';
+const CORRELATION = '00000000-0000-7000-8000-000000000003';
 
 export function stepEvent(handlerName: string, options: StepOptions): FfiStepEvent {
   const { input = {}, dependencies = {}, config = {}, stepInputs = {}, retryCount = 0, maxRetries = 3 } = options;

@@ -19,7 +19,7 @@ import type { WitCheckpointYield, WitDispatchError, WitErrorType, WitStepOutcome
 import { currentLoggingRuntime, type LogFields, type LogMethod, restoreLoggingRuntime } from '../logging/index.js';
 import { ExplicitMappingResolver, type HandlerEntry } from '../registry/explicit-mapping.js';
 import { ResolverChain } from '../registry/resolver-chain.js';
-import { CORRELATION, STEP, type StepOptions, stepEvent, TASK } from './event.js';
+import { type StepOptions, stepEvent } from './event.js';
 
 export type { StepOptions } from './event.js';
 
@@ -83,9 +83,6 @@ export async function runHandler(handler: HandlerEntry, options: RunOptions = {}
   restoreCheckpointRuntime((progress) => saved.push(checkpointOf(progress)));
   try {
     const outcome = await dispatch(ResolverChain.withResolvers([explicit]), {
-      taskUuid: TASK,
-      stepUuid: STEP,
-      correlationId: CORRELATION,
       handler: { callable: name, method: options.method },
       attempts: options.retryCount ?? 0,
       maxAttempts: options.maxRetries ?? 3,

@@ -17,9 +17,7 @@ afterEach(() => {
 });
 
 function run([handle, callable, event]: Call) {
-  const uuid = '00000000-0000-0000-0000-000000000000';
-  const ids = { taskUuid: uuid, stepUuid: uuid, correlationId: uuid };
-  return handle({ ...ids, handler: { callable }, attempts: 0, maxAttempts: 1, timeBudgetMs: 1, event });
+  return handle({ handler: { callable }, attempts: 0, maxAttempts: 1, timeBudgetMs: 1, event });
 }
 
 async function warmUp(): Promise<{ outcomes: string[]; last: Call }> {

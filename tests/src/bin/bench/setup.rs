@@ -77,3 +77,12 @@ pub async fn flat(store: &Store) -> anyhow::Result<TemplateRow> {
 pub fn tasks(template: &TemplateRow, context: &str, count: usize) -> anyhow::Result<Vec<NewTask>> {
     (0..count).map(|_| task(template, context)).collect()
 }
+
+/// So many stores with an open connection of their own, as the stages of hosts have.
+pub async fn alone(store: &Store, count: usize) -> anyhow::Result<Vec<Store>> {
+    let stores = Vec::from_iter((0..count).map(|_| store.alone()));
+    for store in &stores {
+        store.ping().await?;
+    }
+    Ok(stores)
+}

@@ -7,6 +7,7 @@
 //! needs (`track_functions`). The gap of the whole is the batches', which are not of a hundred steps when as many are not ready at
 //! once, and a tenth of a millisecond that the host takes beside a call.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use super::cpu;
 use super::report::{Quantity, Row, Section};
 use super::samples::{Samples, median};
 use super::sandbox::linear_step;
-use super::setup::{EVEN, Setup, registered, tasks};
+use super::setup::{EVEN, Setup, alone, registered, tasks};
 
 /// Turns; the one in the middle counts.
 const TURNS: usize = 3;
@@ -45,16 +46,15 @@ struct Turn {
 /// Measures all of it in turns.
 pub async fn measure(setup: &Setup) -> anyhow::Result<Section> {
     let database = TestDatabase::create().await;
-    // Opened apart, so that everybody who works at once has one.
-    let store = Store::connect(&database.url, AT_ONCE as u32).await?;
-    let template = registered(&store, "linear").await?;
+    let template = registered(&database.store, "linear").await?;
     sqlx::query("select pgmq.create('raw')").execute(database.pool()).await?;
 
+    let workers = alone(&database.store, AT_ONCE).await?;
     // The log of a fresh server is written into new files, which takes longer than into those that are used again.
-    dispatch(&store, &database, &template).await?;
+    dispatch(&workers, &database, &template).await?;
     let (mut dispatched, mut raw, mut server_cpu, mut call) = (Vec::new(), Vec::new(), Vec::new(), Samples::default());
     for _ in 0..TURNS {
-        let (per_second, server) = dispatch(&store, &database, &template).await?;
+        let (per_second, server) = dispatch(&workers, &database, &template).await?;
         dispatched.push(per_second);
         server_cpu.push(server.as_secs_f64());
         raw.push(raw_messages(database.pool()).await?);
@@ -63,7 +63,9 @@ pub async fn measure(setup: &Setup) -> anyhow::Result<Section> {
             call.time(setup.sandbox.invoke(&setup.linear, invocation)).await?.outcome?;
         }
     }
-    store.close().await;
+    for store in workers {
+        store.close().await;
+    }
 
     let cores = available_parallelism()?.get();
     let mut hosts = vec![Vec::new(), Vec::new()];
@@ -108,36 +110,41 @@ async fn create(store: &Store, template: &TemplateRow, count: usize) -> anyhow::
 }
 
 /// Claims and completes every step without a handler; how many in a second, and the server's time for each.
-async fn dispatch(store: &Store, database: &TestDatabase, template: &TemplateRow) -> anyhow::Result<(f64, Duration)> {
-    create(store, template, TASKS).await?;
-    let (before, start) = (cpu::server(database.pool()).await?, Instant::now());
-    let done = try_join_all((0..AT_ONCE).map(|_| drain(store.alone(), &template.namespace))).await?;
+async fn dispatch(
+    workers: &[Store],
+    database: &TestDatabase,
+    template: &TemplateRow,
+) -> anyhow::Result<(f64, Duration)> {
+    create(&database.store, template, TASKS).await?;
+    let (before, start, done) = (cpu::server(database.pool()).await?, Instant::now(), AtomicUsize::new(0));
+    try_join_all(workers.iter().map(|store| drain(store, &template.namespace, &done))).await?;
     let took = start.elapsed();
     let used = cpu::server(database.pool()).await? - before;
-    ensure!(done.iter().sum::<usize>() == STEPS, "{done:?} steps were completed");
-    ensure!(!some_unfinished(database.pool()).await?, "tasks are left");
+    ensure!(
+        done.into_inner() == STEPS && !some_unfinished(database.pool()).await?,
+        "not what was created was completed"
+    );
     Ok((STEPS as f64 / took.as_secs_f64(), used / STEPS as u32))
 }
 
-/// Claims and completes until nothing is ready; the steps that another has claimed make more ready.
-async fn drain(store: Store, namespace: &str) -> anyhow::Result<usize> {
+/// Claims and completes until all is done; the steps that another has claimed make more ready.
+async fn drain(store: &Store, namespace: &str, done: &AtomicUsize) -> anyhow::Result<()> {
     let request = claim_of(namespace, BATCH as u32);
-    let (mut done, mut idle) = (0, 0);
-    while idle < 20 {
+    let mut idle = 0;
+    while done.load(Ordering::Relaxed) < STEPS {
         let claimed = store.claim_steps(&request).await?;
         if claimed.is_empty() {
             idle += 1;
+            ensure!(idle < 10_000, "there are steps that nobody gets");
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         }
-        idle = 0;
         let completions: Vec<_> = claimed.iter().map(succeeded).collect();
         let report = store.complete_steps(&completions).await?;
         ensure!(report.refused() == 0, "a completion was refused");
-        done += claimed.len();
+        done.fetch_add(claimed.len(), Ordering::Relaxed);
     }
-    store.close().await;
-    Ok(done)
+    Ok(())
 }
 
 /// As many messages as there are steps, sent, read and deleted by PGMQ's own functions. Those who read at the same time

@@ -73,13 +73,13 @@ const LOWER = /^( *var variant\d+ = ret;\n)/m;
 const BIND_EXPORTS = /function bindExports\(sourceName\) \{\n[^{}]*'handle', 'handlers'\);\n[^{}]*?(?= *\}\n)/;
 
 export function adaptBindings(generated: string): string {
-  const [handle = '', exported = '', body = ''] = HANDLE.exec(generated) ?? refuse('no function `handle`');
+  const [, exported = '', body = ''] = HANDLE.exec(generated) ?? refuse('no function `handle`');
   const [, implementation = ''] = IMPLEMENTATION.exec(body) ?? refuse('no call of the implementation');
   const missing = STEP_CONTEXT.find((place) => !body.includes(place));
   if (missing !== undefined) {
     refuse(`no ${missing}`);
   }
-  let adapted = replace(generated, handle, () => handle.replace(body, () => adaptHandle(body)));
+  let adapted = generated.replace(body, () => adaptHandle(body));
   adapted = replace(adapted, ENCODE_FUNCTION, () => ENCODE_NATIVELY);
   adapted = replace(adapted, DATA_VIEW, () => DATA_VIEW_AND_BUFFER);
   adapted = replace(adapted, BIND_EXPORTS, (bindExports) => `${bindExports}    warmUpLast();\n`);

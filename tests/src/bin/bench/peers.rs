@@ -4,16 +4,14 @@
 //! apart.
 
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use futures::TryStreamExt;
-use futures::future::try_join_all;
 use serde::Deserialize;
 use tasker_wasm_host::store::{Store, TemplateRow};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, claim_of, succeeded, workspace};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, claim_of, workspace};
 use tokio::process::Command;
 
 use super::report::{Quantity, Row, Section};
@@ -98,31 +96,14 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
         })
         .await?;
     let request = claim_of(&template.namespace, mode.together as u32);
-    let done = AtomicUsize::new(0);
     // A host that has been running for a while has its connections open, as the peers have theirs.
     let workers = alone(store, mode.at_once).await?;
     let start = Instant::now();
-    try_join_all(workers.iter().map(async |store| {
-        while done.load(Ordering::Relaxed) < mode.jobs {
-            let claimed = store.claim_steps(&request).await?;
-            if claimed.is_empty() {
-                // The others have the rest.
-                break;
-            }
-            let completions: Vec<_> = claimed.iter().map(succeeded).collect();
-            let report = store.complete_steps(&completions).await?;
-            ensure!(report.refused() == 0, "a completion was refused");
-            done.fetch_add(claimed.len(), Ordering::Relaxed);
-        }
-        anyhow::Ok(())
-    }))
-    .await?;
+    throughput::drain(&workers, &request, mode.jobs).await?;
     let took = start.elapsed();
     for store in workers {
         store.close().await;
     }
-    let done = done.into_inner();
-    ensure!(done == mode.jobs, "{done} jobs were done instead of {}", mode.jobs);
     Ok(mode.jobs as f64 / took.as_secs_f64())
 }
 

@@ -21,7 +21,10 @@ create function tasker.lock_queues() returns void
 language sql as $$ select pg_advisory_xact_lock(hashtextextended('tasker.queues', 0)) $$;
 
 -- Makes a namespace and its queue on first sight, with the index by which a claim reads: urgent messages first, and of
--- one priority the oldest.
+-- one priority the oldest. PGMQ's own index of the times until which messages are hidden goes: no claim reads it, and with
+-- it each claim and each renewal of a lease would write all indexes of the queue anew, because the time is what they
+-- change. Without it they write none, as long as a page has room for the changed row (a tenth of the server's time for a
+-- step). It is there while a namespace has a bound: see limit_namespace.
 create function tasker.create_namespace(p_namespace text) returns void
 language plpgsql as $$
 declare
@@ -31,6 +34,8 @@ begin
     insert into tasker.namespaces (name) values (p_namespace) on conflict (name) do nothing;
     if not exists (select from pgmq.meta where lower(queue_name) = lower(tasker.queue_name(p_namespace))) then
         perform pgmq.create(tasker.queue_name(p_namespace));
+        execute format('drop index if exists pgmq.%I', v_table || '_vt_idx');
+        execute format('alter table pgmq.%I set (fillfactor = 50)', v_table);
     end if;
     -- Looked for first: "if not exists" would lock the queue even where the index is there.
     if to_regclass(format('pgmq.%I', v_table || '_priority')) is null then
@@ -122,8 +127,8 @@ begin
 end
 $$;
 
--- Takes messages out of their queues and puts others in, hidden for so long from now; answers which message is whose. Both
--- are in the order of their namespaces. The new ones take the rows of the old ones as far as those go round: to change a
+-- Takes messages out of their queues and puts others in, hidden for so long from now; answers which message is whose. The
+-- new ones, which are in the order of their namespaces, take the rows of the old ones as far as those go round: to change a
 -- message is one statement, to delete it and to send another are two.
 create function tasker.replace_messages(
     p_old_namespaces text[], p_old_messages bigint[], p_namespaces text[], p_messages jsonb[], p_hidden interval,
@@ -141,6 +146,9 @@ declare
 begin
     messages := '{}';
     steps := '{}';
+    select array_agg(namespace order by namespace), array_agg(message order by namespace)
+    into p_old_namespaces, p_old_messages
+    from unnest(p_old_namespaces, p_old_messages) old (namespace, message);
     while v_first <= cardinality(p_old_namespaces) loop
         v_last := tasker.end_of_run(p_old_namespaces, v_first);
         v_old := p_old_messages[v_first:v_last];

@@ -24,14 +24,22 @@ $$;
 -- `p_choices` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
 -- ('newest'), which it must still be; null where any will do.
 --
--- The caller's arrays are parallel: one element a task, one a step, one an edge.
+-- `sinks` of a task are its steps without successors, `parents` of a step are how many it waits for.
+create type tasker.new_task as (
+    task_uuid uuid, template_uuid uuid, choice text, correlation_id uuid, parent_correlation_id uuid, sinks integer,
+    priority integer, grows boolean, identity bytea, namespace text, name text, version text, initiator text,
+    source_system text, reason text, tags text, context text
+);
+
+create type tasker.new_step as (
+    step_uuid uuid, task_uuid uuid, parents integer, max_attempts integer, is_sink boolean, guarded boolean,
+    retryable boolean, name text, inputs text
+);
+
+create type tasker.new_edge as (parent_uuid uuid, child_uuid uuid);
+
 create function tasker.create_tasks(
-    p_task_uuids uuid[], p_template_uuids uuid[], p_correlation_ids uuid[], p_parent_correlation_ids uuid[],
-    p_priorities integer[], p_grows boolean[], p_identities bytea[], p_namespaces text[], p_names text[],
-    p_versions text[], p_initiators text[], p_source_systems text[], p_reasons text[], p_tags text[], p_contexts text[],
-    p_sinks integer[], p_choices text[], p_step_uuids uuid[], p_step_tasks uuid[], p_step_names text[],
-    p_step_parents integer[], p_step_sinks boolean[], p_step_guarded boolean[], p_step_retryable boolean[],
-    p_step_max_attempts integer[], p_step_inputs text[], p_edge_parents uuid[], p_edge_children uuid[],
+    p_tasks tasker.new_task[], p_steps tasker.new_step[], p_edges tasker.new_edge[],
     out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[]
 )
 language plpgsql
@@ -57,16 +65,9 @@ begin
             case when sinks = 0 then v_now end,
             case when sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, sinks, priority, grows,
             identity, namespace, name, version, initiator, source_system, reason, tags::json, context::json
-        from unnest(
-            p_task_uuids, p_template_uuids, p_correlation_ids, p_parent_correlation_ids, p_priorities, p_grows,
-            p_identities, p_namespaces, p_names, p_versions, p_initiators, p_source_systems, p_reasons, p_tags,
-            p_contexts, p_sinks, p_choices
-        ) with ordinality given (
-            task_uuid, template_uuid, correlation_id, parent_correlation_id, priority, grows, identity, namespace,
-            name, version, initiator, source_system, reason, tags, context, sinks, choice, place
-        )
+        from unnest(p_tasks) with ordinality
         where tasker.may_be_created(template_uuid, namespace, name, version, choice)
-        order by identity, place
+        order by identity, ordinality
         on conflict (identity) where identity is not null do nothing
         returning task_uuid, state
     ), logged as (
@@ -75,12 +76,11 @@ begin
     )
     select array_agg(task_uuid) into v_created from created;
 
-    v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_task_uuids);
+    v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_tasks);
     if v_left_out then
         select given.*, tasker.may_be_created(given.template_uuid, given.namespace, null, null, null) as is_registered
         into v_refused
-        from unnest(p_template_uuids, p_namespaces, p_names, p_versions, p_choices)
-            given (template_uuid, namespace, name, version, choice)
+        from unnest(p_tasks) given
         where not tasker.may_be_created(given.template_uuid, given.namespace, given.name, given.version, given.choice)
         order by is_registered
         limit 1;
@@ -93,12 +93,12 @@ begin
                 using errcode = 'object_not_in_prerequisite_state', constraint = 'current_template',
                     hint = 'plan the task from the one that is current now';
         end if;
-        select array_agg(known.task_uuid order by given.place) into duplicates
-        from unnest(p_task_uuids, p_identities) with ordinality given (task_uuid, identity, place)
+        select array_agg(known.task_uuid order by given.ordinality) into duplicates
+        from unnest(p_tasks) with ordinality given
         -- A task that was created by an earlier call of the same caller, whose answer was lost, duplicates itself.
         left join tasker.tasks known on known.identity = given.identity
             and (known.task_uuid <> given.task_uuid or not known.task_uuid = any (coalesce(v_created, '{}')));
-        if cardinality(array_remove(duplicates, null)) + coalesce(cardinality(v_created), 0) < cardinality(p_task_uuids)
+        if cardinality(array_remove(duplicates, null)) + coalesce(cardinality(v_created), 0) < cardinality(p_tasks)
         then
             raise exception 'a task was purged while its duplicate was created' using errcode = 'serialization_failure';
         end if;
@@ -113,17 +113,14 @@ begin
             retryable, name, inputs
         )
         select step_uuid, task_uuid, v_now, v_now,
-            case when parents = 0 then 'enqueued' else 'pending' end::tasker.step_state, parents, max_attempts, sink,
+            case when parents = 0 then 'enqueued' else 'pending' end::tasker.step_state, parents, max_attempts, is_sink,
             guarded, retryable, name, inputs::json
-        from unnest(
-            p_step_uuids, p_step_tasks, p_step_names, p_step_parents, p_step_sinks, p_step_guarded, p_step_retryable,
-            p_step_max_attempts, p_step_inputs
-        ) given (step_uuid, task_uuid, name, parents, sink, guarded, retryable, max_attempts, inputs)
+        from unnest(p_steps)
         where not v_left_out or task_uuid = any (v_created)
         returning step_uuid, task_uuid, state
     ), new_edges as (
         insert into tasker.edges (parent_uuid, child_uuid)
-        select parent_uuid, child_uuid from unnest(p_edge_parents, p_edge_children) given (parent_uuid, child_uuid)
+        select parent_uuid, child_uuid from unnest(p_edges)
         where not v_left_out or child_uuid in (select step_uuid from new_steps)
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)

@@ -43,8 +43,8 @@ begin
     execute format(
         'with taken as (
             update pgmq.%1$I set vt = clock_timestamp() + $2, read_ct = read_ct + 1
-            where msg_id = any (array(
-                select msg_id from pgmq.%1$I where vt <= clock_timestamp() order by %2$s limit $1
+            where ctid = any (array(
+                select ctid from pgmq.%1$I where vt <= clock_timestamp() order by %2$s limit $1
                 for update skip locked
             ))
             returning msg_id, enqueued_at, tasker.step_of(message ->> ''step_uuid'') as step_uuid
@@ -67,10 +67,11 @@ language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
+    -- An assignment, because "perform" would be a statement with a plan of its own.
+    v_commit text := set_config('synchronous_commit', 'off', true);
     v_bound integer;
     v_taken integer;
 begin
-    perform set_config('synchronous_commit', 'off', true);
     select max_concurrent into v_bound from tasker.namespaces where name = p_namespace and paused_at is null;
     if not found then
         return 0;
@@ -217,7 +218,7 @@ declare
     v_claimed uuid[];
 begin
     with free as (
-        select s.step_uuid, s.state from tasker.steps s
+        select s.ctid as place, s.state from tasker.steps s
         cross join lateral (
             select from tasker.tasks t
             where t.task_uuid = s.task_uuid and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
@@ -230,7 +231,7 @@ begin
         set state = 'in_progress', attempts = s.attempts + (free.state = 'enqueued')::integer, claims = s.claims + 1,
             lapses = s.lapses + (free.state = 'in_progress')::integer,
             claimed_by = p_host, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
-        from free where s.step_uuid = any (array[free.step_uuid])
+        from free where s.ctid = free.place
         returning s.step_uuid, s.task_uuid, s.attempts, free.state as from_state
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state, reason)

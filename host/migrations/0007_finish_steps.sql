@@ -97,21 +97,19 @@ begin
                 union all select unnest(p_failed_tasks), 0, true
             ) each
             group by task_uuid
-        ), held as (
-            select touched.*, t.state from touched join tasker.tasks t on t.task_uuid = any (array[touched.task_uuid])
-            order by touched.task_uuid
-            for update of t
         ), done as (
             update tasker.tasks t
-            set sinks_left = t.sinks_left - held.sinks, updated_at = v_now,
+            set sinks_left = t.sinks_left - touched.sinks, updated_at = v_now,
                 state = case when t.state <> 'steps_in_process' then t.state
-                    when held.failed then 'blocked_by_failures'
-                    when t.sinks_left = held.sinks then 'complete' else t.state end,
-                completed_at = case when t.state = 'steps_in_process' and not held.failed
-                    and t.sinks_left = held.sinks then v_now else t.completed_at end
-            from held
-            where t.task_uuid = any (array[held.task_uuid])
-            returning t.task_uuid, held.state as from_state, t.state
+                    when touched.failed then 'blocked_by_failures'
+                    when t.sinks_left = touched.sinks then 'complete' else t.state end,
+                completed_at = case when t.state = 'steps_in_process' and not touched.failed
+                    and t.sinks_left = touched.sinks then v_now else t.completed_at end
+            from touched cross join lateral (
+                select state from tasker.tasks where task_uuid = touched.task_uuid offset 0
+            ) before
+            where t.task_uuid = any (array[touched.task_uuid])
+            returning t.task_uuid, before.state as from_state, t.state
         ), logged as (
             insert into tasker.transitions (task_uuid, at, from_state, to_state)
             select task_uuid, v_now, from_state, state from done where state <> from_state
@@ -124,7 +122,43 @@ begin
     if p_batches is not null then
         v_released := tasker.release_workers(p_batches, coalesce(p_failed_batches, '{}'));
     end if;
-    if p_parents is not null or v_released is not null then
+    if p_parents is null and v_released is null then
+        return;
+    end if;
+    if cardinality(p_open) = 0 then
+        -- Nothing is taken over, so one update does: what waited for as many as finished is queued by it.
+        with counted as (
+            update tasker.steps s
+            set pending_parents = s.pending_parents - fewer.parents, updated_at = v_now,
+                state = case when s.state = 'pending' and s.pending_parents = fewer.parents then 'enqueued'
+                    else s.state end
+            from (
+                select child_uuid, count(*)::integer as parents
+                from (
+                    select e.child_uuid from tasker.edges e where e.parent_uuid = any (p_parents)
+                    union all select unnest(v_released)
+                ) each
+                group by child_uuid
+                order by child_uuid
+            ) fewer
+            cross join lateral (select state from tasker.steps where step_uuid = fewer.child_uuid offset 0) before
+            where s.step_uuid = any (array[fewer.child_uuid])
+            returning s.step_uuid, s.task_uuid, before.state = 'pending' and s.state = 'enqueued' as ready
+        ), logged as (
+            insert into tasker.transitions (task_uuid, step_uuid, at, from_state, to_state)
+            select task_uuid, step_uuid, v_now, 'pending', 'enqueued' from counted where ready
+        )
+        select array_agg(namespace order by namespace, step_uuid), array_agg(message order by namespace, step_uuid)
+        into ready_namespaces, ready_messages
+        from (
+            select t.namespace, counted.step_uuid,
+                tasker.step_message(counted.task_uuid, counted.step_uuid, t.correlation_id, t.priority) as message
+            from counted cross join lateral (
+                select namespace, correlation_id, priority from tasker.tasks where task_uuid = counted.task_uuid offset 0
+            ) t
+            where counted.ready
+        ) ready;
+    else
         with fewer as (
             select child_uuid, count(*)::integer as parents
             from (

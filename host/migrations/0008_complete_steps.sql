@@ -14,19 +14,26 @@
 -- A completion whose growth was planned on an older state of its task is `outgrown`: it is not accepted, and is to be
 -- planned again. At most one growth a task is taken in one call.
 --
--- `p_tasks` are the tasks of guarded steps and of failures; null where it is neither.
---
 -- Of the steps that may run now, the caller takes over those it has room for: finish_steps says which.
 --
 -- Locks are taken in one order, each kind sorted by key: tasks, the steps that end, their successors; then batches and
 -- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
 -- progress is never a successor that still counts down, so the second and the third can not cross.
+--
+-- What is given is one array of rows and stays whole until a column of it is written: an array for each column would be a
+-- function scan for each, which takes the server ten times as long for one completion and three times for a hundred, and
+-- each node of a plan is set up for each column that goes through it.
+
+create type tasker.completion as (
+    step_uuid uuid, claim integer, namespace text, message bigint, verdict text, delay_ms bigint, result text,
+    metadata text, error text, growth text, events text, outcome text, error_type text, host text, log text, fuel bigint,
+    peak_memory_bytes bigint, instantiate_us bigint, guest_us bigint, total_us bigint, host_calls bigint,
+    started_at timestamptz, finished_at timestamptz
+);
+
+-- `p_tasks` are the tasks of guarded steps and of failures, `p_growing` the places of the completions that have a growth.
 create function tasker.complete_steps(
-    p_steps uuid[], p_claims integer[], p_namespaces text[], p_messages bigint[], p_verdicts text[],
-    p_delays_ms bigint[], p_results text[], p_metadata text[], p_errors text[], p_growths text[], p_events text[],
-    p_outcomes text[], p_error_types text[], p_hosts text[], p_fuel bigint[], p_peak_memory_bytes bigint[],
-    p_instantiate_us bigint[], p_guest_us bigint[], p_total_us bigint[], p_host_calls bigint[],
-    p_started_at timestamptz[], p_finished_at timestamptz[], p_logs text[], p_open text[], p_places integer[], p_tasks uuid[],
+    p_completions tasker.completion[], p_tasks uuid[], p_growing integer[], p_open text[], p_places integer[],
     out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
     out next_retry_ms bigint, out spent_namespaces text[], out spent bigint[], out ready_namespaces text[],
     out ready jsonb[], out taken_namespaces text[], out taken jsonb[]
@@ -47,83 +54,76 @@ declare
     v_event_namespaces text[];
     v_events text[];
 begin
-    accepted := '{}';
     outgrown := '{}';
 
     -- 1. The tasks whose rows this touches.
-    if cardinality(array_remove(p_tasks, null)) > 0 then
+    if cardinality(p_tasks) > 0 then
         perform from tasker.tasks t where t.task_uuid = any (p_tasks) order by t.task_uuid for update;
     end if;
 
     -- 2. What decisions and batches add.
-    if cardinality(array_remove(p_growths, null)) > 0 then
+    if cardinality(p_growing) > 0 then
         for v_growing in
-            select given.step_uuid, given.growth::json as growth, given.place
-            from unnest(p_steps, p_claims, p_growths) with ordinality given (step_uuid, claim, growth, place)
-            join tasker.steps s on s.step_uuid = any (array[given.step_uuid])
-            where given.growth is not null and s.state = 'in_progress' and s.claims = given.claim
-            order by given.step_uuid
+            select (given.it).step_uuid, (given.it).growth::json as growth, given.place
+            from (select p_completions[place] as it, place from unnest(p_growing) place) given
+            join tasker.steps s on s.step_uuid = any (array[(given.it).step_uuid])
+            where s.state = 'in_progress' and s.claims = (given.it).claim
+            order by (given.it).step_uuid
             for update of s
         loop
             if not tasker.grow_task(v_growing.step_uuid, v_growing.growth) then
-                outgrown := outgrown || v_growing.place::integer;
-                p_claims[v_growing.place] := null;
+                outgrown := outgrown || v_growing.place;
             end if;
         end loop;
     end if;
 
     -- 3. The steps: fence, store, log.
-    with held as (
-        select given.*, s.attempts from unnest(
-            p_steps, p_claims, p_verdicts, p_delays_ms, p_results, p_metadata, p_errors, p_outcomes, p_error_types,
-            p_hosts, p_fuel, p_peak_memory_bytes, p_instantiate_us, p_guest_us, p_total_us, p_host_calls, p_started_at,
-            p_finished_at, p_namespaces, p_messages, p_events, p_logs
-        ) with ordinality given (
-            step_uuid, claim, verdict, delay_ms, result, metadata, error, outcome, error_type,
-            host, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us, host_calls, started_at,
-            finished_at, namespace, message, events, log, place
-        )
-        join tasker.steps s on s.step_uuid = any (array[given.step_uuid])
-        where s.state = 'in_progress' and s.claims = given.claim
-        order by given.step_uuid
-        for update of s
-    ), done as (
+    with done as (
         update tasker.steps s
-        set state = case held.verdict
+        set state = case (given.it).verdict
                 when 'complete' then 'complete' when 'retry' then 'waiting_for_retry' when 'error' then 'error'
             end::tasker.step_state,
-            run_after = case held.verdict when 'retry' then v_now + held.delay_ms * interval '1 millisecond' end,
-            lapses = 0, result = held.result::json, metadata = held.metadata::json, error = held.error::json,
-            updated_at = v_now
-        from held
-        where s.step_uuid = any (array[held.step_uuid])
-        returning s.task_uuid, s.state, s.is_sink, s.batch_uuid, held.*
+            run_after = case (given.it).verdict
+                when 'retry' then v_now + (given.it).delay_ms * interval '1 millisecond'
+            end,
+            lapses = 0, result = (given.it).result::json, metadata = (given.it).metadata::json,
+            error = (given.it).error::json, updated_at = v_now
+        from (
+            select it, place
+            from (select unnest(p_completions) as it, generate_subscripts(p_completions, 1) as place) each
+            order by (it).step_uuid
+        ) given
+        where s.step_uuid = any (array[(given.it).step_uuid]) and s.state = 'in_progress' and s.claims = (given.it).claim
+            and given.place <> all (outgrown)
+        returning s.step_uuid, s.task_uuid, s.state, s.is_sink, s.batch_uuid, s.attempts, given.it, given.place
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason)
-        select task_uuid, step_uuid, v_now, attempts, 'in_progress', state, error_type from done
+        select task_uuid, step_uuid, v_now, attempts, 'in_progress', state, (it).error_type from done
     ), measured as (
         insert into tasker.attempts (
             step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
             started_at, finished_at, outcome, error_type, host, error, log
         )
-        select step_uuid, claim, attempts, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
-            started_at, finished_at, outcome, error_type, host, error::json, log::json
+        select step_uuid, (it).claim, attempts, (it).host_calls, (it).fuel, (it).peak_memory_bytes, (it).instantiate_us,
+            (it).guest_us, (it).total_us, (it).started_at, (it).finished_at, (it).outcome, (it).error_type, (it).host,
+            (it).error::json, (it).log::json
         from done
     )
-    select array_agg(place::integer), array_agg(namespace order by namespace), array_agg(message order by namespace),
+    select array_agg(place), array_agg((it).namespace), array_agg((it).message),
         array_agg(step_uuid) filter (where finished and not is_sink),
         array_agg(task_uuid) filter (where finished and is_sink),
-        array_agg(task_uuid) filter (where verdict = 'error' and not finished),
-        array_agg(batch_uuid) filter (where verdict <> 'retry' and batch_uuid is not null),
-        array_agg(batch_uuid) filter (where verdict = 'error' and batch_uuid is not null),
-        array_agg(namespace) filter (where events is not null), array_agg(events) filter (where events is not null),
-        min(delay_ms) filter (where verdict = 'retry')
+        array_agg(task_uuid) filter (where (it).verdict = 'error' and not finished),
+        array_agg(batch_uuid) filter (where (it).verdict <> 'retry' and batch_uuid is not null),
+        array_agg(batch_uuid) filter (where (it).verdict = 'error' and batch_uuid is not null),
+        array_agg((it).namespace) filter (where (it).events is not null),
+        array_agg((it).events) filter (where (it).events is not null),
+        min((it).delay_ms) filter (where (it).verdict = 'retry')
     into accepted, spent_namespaces, spent, v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches,
         v_event_namespaces, v_events, next_retry_ms
     from done
     -- A failure that its batch goes on without is an end like any other.
     cross join lateral (
-        select verdict = 'complete' or verdict = 'error' and tasker.is_finished(state, batch_uuid) as finished
+        select (it).verdict = 'complete' or (it).verdict = 'error' and tasker.is_finished(state, batch_uuid) as finished
     ) meaning;
     if accepted is null then
         accepted := '{}';
@@ -133,7 +133,7 @@ begin
     -- 4. What follows.
     if v_parents is not null or v_sink_tasks is not null or v_failed_tasks is not null then
         v_followed := tasker.finish_steps(
-            v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches, p_hosts[1], p_open, p_places
+            v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches, p_completions[1].host, p_open, p_places
         );
         changed_tasks := v_followed.changed_tasks;
         changed_states := v_followed.changed_states;

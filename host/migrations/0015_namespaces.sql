@@ -21,3 +21,29 @@ begin
     end loop;
 end
 $$;
+
+-- Bounds how many steps of a namespace run at once on all hosts together, or lifts the bound (null). Each claim from one
+-- that has a bound counts the hidden messages of its queue, and that is what the index is for: without it the count would
+-- read all that wait. False where there is no such namespace.
+create function tasker.limit_namespace(p_namespace text, p_bound integer, p_actor text) returns boolean
+language plpgsql as $$
+declare
+    v_table text := tasker.queue_table(p_namespace);
+    v_index text := v_table || '_vt_idx';
+begin
+    update tasker.namespaces set max_concurrent = p_bound where name = p_namespace;
+    if not found then
+        return false;
+    end if;
+    insert into tasker.operator_actions (actor, action, kind, namespace, subject)
+    values (
+        p_actor, 'limit to ' || coalesce(p_bound::text, 'any number'), 'namespace', p_namespace, p_namespace
+    );
+    if p_bound is null then
+        execute format('drop index if exists pgmq.%I', v_index);
+    elsif to_regclass(format('pgmq.%I', v_index)) is null then
+        execute format('create index %I on pgmq.%I (vt)', v_index, v_table);
+    end if;
+    return true;
+end
+$$;

@@ -8,7 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use uuid::Uuid;
 
-use super::columns::column;
+use super::columns::{column, composite};
 use super::queues::Queues;
 use super::{ClaimedStep, Growth, Lease, Store, StoreError, TaskState};
 
@@ -183,6 +183,14 @@ impl Completion {
     }
 }
 
+/// What a commit that goes on answers besides: what the execution of each step needs that was claimed in it, from `held`.
+const AND_CLAIMED: &str = ", step.*
+    from done
+    cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) taken
+    left join lateral tasker.claimed_steps(
+        taken.messages, taken.steps, array_fill(clock_timestamp(), array[coalesce(cardinality(taken.steps), 0)])
+    ) step on true";
+
 impl Store {
     /// Commits completions, all in one transaction that is on disk when this returns.
     ///
@@ -241,64 +249,98 @@ impl Store {
         if completions.is_empty() {
             return Ok(CompletionReport::default());
         }
-        let growths: Vec<Option<String>> =
-            completions.iter().map(|done| done.growth.as_ref().map(Growth::to_json)).collect();
+        let growing = (1..).zip(completions).filter(|(_, done)| done.growth.is_some()).map(|(place, _)| place);
         let queues = Queues::of(completions.iter().map(|done| done.lease.namespace.as_str()));
+        let goes_on = !go_on.namespaces.is_empty();
+        let (messages, and_claimed) = match goes_on {
+            true => (queues.hand_over(6), AND_CLAIMED),
+            false => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
+        };
         // One row, or one for each step that was claimed.
         let statement = format!(
-            "with done as materialized (
-                select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                    $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
-            ), {}
-            select done.accepted, done.outgrown, coalesce(cardinality(done.ready), 0) as enqueued, done.changed_tasks,
-                done.changed_states, done.next_retry_ms, step.*
-            from done
-            cross join (
-                select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held
-            ) taken
-            left join lateral tasker.claimed_steps(
-                taken.messages, taken.steps, array_fill(clock_timestamp(), array[coalesce(cardinality(taken.steps), 0)])
-            ) step on true",
-            queues.follow_completions(27),
+            "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5)), {messages}
+            select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
+                next_retry_ms{and_claimed}"
         );
-        let rows = sqlx::query(AssertSqlSafe(statement))
-            .bind(column(completions, |done| done.lease.step_uuid))
-            .bind(column(completions, |done| done.lease.claim))
-            .bind(column(completions, |done| done.lease.namespace.as_str()))
-            .bind(column(completions, |done| done.lease.message_id))
-            .bind(column(completions, |done| done.verdict.name()))
-            .bind(column(completions, |done| done.verdict.delay_ms()))
-            .bind(column(completions, |done| done.verdict.result()))
-            .bind(column(completions, |done| done.metadata.get()))
-            .bind(column(completions, |done| done.verdict.error()))
-            .bind(growths)
-            .bind(column(completions, |done| done.events.as_ref().map(|events| events.get())))
-            .bind(column(completions, |done| done.attempt.outcome.as_str()))
-            .bind(column(completions, |done| done.attempt.error_type.as_deref()))
-            .bind(column(completions, |done| done.attempt.host.as_str()))
-            .bind(column(completions, |done| bigint(done.attempt.usage.fuel)))
-            .bind(column(completions, |done| bigint(done.attempt.usage.peak_memory_bytes)))
-            .bind(column(completions, |done| bigint(done.attempt.usage.instantiate_us)))
-            .bind(column(completions, |done| bigint(done.attempt.usage.guest_us)))
-            .bind(column(completions, |done| bigint(done.attempt.usage.total_us)))
-            .bind(column(completions, |done| bigint(done.attempt.usage.host_calls)))
-            .bind(column(completions, |done| done.attempt.started_at))
-            .bind(column(completions, |done| done.attempt.finished_at))
-            .bind(column(completions, |done| done.attempt.log.as_ref().map(|log| log.get())))
+        let mut query = sqlx::query(AssertSqlSafe(statement))
+            .bind(column(completions, CompletionRow::from))
+            .bind(Vec::from_iter(completions.iter().filter_map(Completion::touched_task)))
+            .bind(Vec::<i32>::from_iter(growing))
             .bind(&go_on.namespaces)
-            .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
-            .bind(column(completions, Completion::touched_task))
-            .bind(go_on.lease.as_secs_f64())
-            .fetch_all(&self.pool)
-            .await?;
+            .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)));
+        if goes_on {
+            query = query.bind(go_on.lease.as_secs_f64());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
         let done = Committed::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
         let mut report = done.report(completions.len())?;
-        for row in &rows {
+        for row in rows.iter().filter(|_| goes_on) {
             if row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
                 report.claimed.push(ClaimedStep::from_row(row)?);
             }
         }
         Ok(report)
+    }
+}
+
+/// A [`Completion`] as the database takes it.
+#[derive(sqlx::Encode)]
+struct CompletionRow<'a> {
+    step_uuid: Uuid,
+    claim: i32,
+    namespace: &'a str,
+    message: i64,
+    verdict: &'static str,
+    delay_ms: Option<i64>,
+    result: Option<&'a str>,
+    metadata: &'a str,
+    error: Option<&'a str>,
+    growth: Option<String>,
+    events: Option<&'a str>,
+    outcome: &'a str,
+    error_type: Option<&'a str>,
+    host: &'a str,
+    log: Option<&'a str>,
+    fuel: i64,
+    peak_memory_bytes: i64,
+    instantiate_us: i64,
+    guest_us: i64,
+    total_us: i64,
+    host_calls: i64,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+}
+
+composite!(CompletionRow<'a>, "tasker.completion");
+
+impl<'a> From<&'a Completion> for CompletionRow<'a> {
+    fn from(done: &'a Completion) -> Self {
+        let Completion { lease, verdict, metadata, attempt, growth, events } = done;
+        Self {
+            step_uuid: lease.step_uuid,
+            claim: lease.claim,
+            namespace: &lease.namespace,
+            message: lease.message_id,
+            verdict: verdict.name(),
+            delay_ms: verdict.delay_ms(),
+            result: verdict.result(),
+            metadata: metadata.get(),
+            error: verdict.error(),
+            growth: growth.as_ref().map(Growth::to_json),
+            events: events.as_ref().map(|events| events.get()),
+            outcome: &attempt.outcome,
+            error_type: attempt.error_type.as_deref(),
+            host: &attempt.host,
+            log: attempt.log.as_ref().map(|log| log.get()),
+            fuel: bigint(attempt.usage.fuel),
+            peak_memory_bytes: bigint(attempt.usage.peak_memory_bytes),
+            instantiate_us: bigint(attempt.usage.instantiate_us),
+            guest_us: bigint(attempt.usage.guest_us),
+            total_us: bigint(attempt.usage.total_us),
+            host_calls: bigint(attempt.usage.host_calls),
+            started_at: attempt.started_at,
+            finished_at: attempt.finished_at,
+        }
     }
 }
 

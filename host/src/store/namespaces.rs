@@ -90,15 +90,13 @@ impl Store {
         actor: &str,
     ) -> Result<(), OperateError> {
         let bound = max_concurrent.map(|bound| i32::try_from(bound).unwrap_or(i32::MAX));
-        let limited = sqlx::query(
-            "with limited as (
-                update tasker.namespaces set max_concurrent = $2 where name = $1 returning name, max_concurrent
-            )
-            insert into tasker.operator_actions (actor, action, kind, namespace, subject)
-            select $3, 'limit to ' || coalesce(max_concurrent::text, 'any number'), 'namespace', name, name from limited",
-        );
-        let limited = limited.bind(namespace).bind(bound).bind(actor).execute(&self.pool).await?;
-        self.known(namespace, limited.rows_affected()).await
+        let limited: bool = sqlx::query_scalar("select tasker.limit_namespace($1, $2, $3)")
+            .bind(namespace)
+            .bind(bound)
+            .bind(actor)
+            .fetch_one(&self.pool)
+            .await?;
+        self.known(namespace, limited.into()).await
     }
 
     async fn known(&self, namespace: &str, rows: u64) -> Result<(), OperateError> {

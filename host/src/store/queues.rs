@@ -39,13 +39,34 @@ impl<'a> Queues<'a> {
         }
     }
 
+    /// Does with messages what `done` says in `spent` and `ready`, where nothing was taken. Who reads from `followed` has it
+    /// done.
+    pub(super) fn follow_completions(&self) -> String {
+        match self {
+            Self::One(namespace) => format!(
+                "sent as (
+                    insert into {queue} (vt, message) select clock_timestamp(), unnest(ready) from done
+                ), followed as (
+                    delete from {queue} where msg_id = any ((select spent from done)::bigint[]) returning msg_id
+                )",
+                queue = table(namespace)
+            ),
+            Self::Several => "followed as materialized (
+                    select tasker.send_messages(ready_namespaces, ready),
+                        tasker.replace_messages(spent_namespaces, spent, '{}', '{}', '0')
+                    from done
+                )"
+            .into(),
+        }
+    }
+
     /// Does with messages what `done` says in `spent`, `ready` and `taken`. Which message is now that of which taken step is in
     /// `held`; who reads from it has all of it done. `lease` is the place of the parameter that says for how many seconds
     /// what was taken is hidden.
     ///
     /// A spent message that is not there any more leaves its successor without one: that gets a new one like those that there
     /// was no spent one for.
-    pub(super) fn follow_completions(&self, lease: usize) -> String {
+    pub(super) fn hand_over(&self, lease: usize) -> String {
         let hidden = format!("make_interval(secs => ${lease})");
         let Self::One(namespace) = self else {
             return format!(
@@ -69,14 +90,15 @@ impl<'a> Queues<'a> {
                 insert into {queue} (vt, message)
                 select clock_timestamp() + {hidden}, message from done, unnest(taken) message
                 where (message ->> 'step_uuid')::uuid not in (select step_uuid from replaced)
-                returning msg_id, (message ->> 'step_uuid')::uuid as step_uuid
-            ), sent as (
-                insert into {queue} (vt, message) select clock_timestamp(), unnest(ready) from done
+                union all
+                select clock_timestamp(), message from done, unnest(ready) message
+                returning msg_id, (message ->> 'step_uuid')::uuid as step_uuid, vt
             ), deleted as (
                 delete from {queue}
                 where msg_id = any ((select spent[coalesce(cardinality(taken), 0) + 1:] from done)::bigint[])
             ), held as materialized (
-                select * from replaced union all select * from added
+                select * from replaced
+                union all select msg_id, step_uuid from added where vt > clock_timestamp()
             )"
         )
     }
@@ -85,15 +107,15 @@ impl<'a> Queues<'a> {
 /// Reads messages of a queue and hides them, urgent ones first or by age alone. These are places of parameters: `name` of the
 /// namespace, `limit` of how many there may be at most, and `lease` of for how many seconds.
 ///
-/// The index of the times until which messages are hidden is of no use, because its order is another: what is added to
-/// them keeps the planner from it.
+/// Where there is an index of the times until which messages are hidden, it is of no use, because its order is another: what
+/// is added to the times keeps the planner from it. What was read is changed by the place of its row, which was just locked.
 pub(super) fn read(namespace: &str, by_age: bool, name: usize, limit: usize, lease: usize) -> String {
     let queue = table(namespace);
     let urgency = if by_age { "" } else { "coalesce((message ->> 'priority')::integer, 0) desc, " };
     format!(
         "update {queue} set vt = clock_timestamp() + make_interval(secs => ${lease}), read_ct = read_ct + 1
-        where msg_id = any (array(
-            select msg_id from {queue} where vt + interval '0' <= clock_timestamp() order by {urgency}msg_id
+        where ctid = any (array(
+            select ctid from {queue} where vt + interval '0' <= clock_timestamp() order by {urgency}msg_id
             limit tasker.room_for(${name}, ${limit}) for update skip locked
         ))
         returning msg_id, enqueued_at, tasker.step_of(message ->> 'step_uuid') as step_uuid"

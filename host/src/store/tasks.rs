@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::columns::column;
+use super::columns::composite;
 use super::error::is_about_unknown_queue;
 use super::queues::Queues;
 use super::{Store, StoreError};
@@ -130,44 +130,107 @@ impl CreationReport {
     }
 }
 
-/// The steps and edges of all tasks, column by column.
-#[derive(Default)]
-struct Columns<'a> {
-    sinks: Vec<i32>,
-    uuids: Vec<Uuid>,
-    tasks: Vec<Uuid>,
-    names: Vec<&'a str>,
-    parents: Vec<i32>,
-    is_sink: Vec<bool>,
-    guarded: Vec<bool>,
-    retryable: Vec<bool>,
-    max_attempts: Vec<i32>,
-    inputs: Vec<&'a str>,
-    edge_parents: Vec<Uuid>,
-    edge_children: Vec<Uuid>,
+/// A [`NewTask`] as the database takes it.
+#[derive(sqlx::Encode)]
+struct TaskRow<'a> {
+    task_uuid: Uuid,
+    template_uuid: Uuid,
+    choice: Option<&'static str>,
+    correlation_id: Uuid,
+    parent_correlation_id: Option<Uuid>,
+    sinks: i32,
+    priority: i32,
+    grows: bool,
+    identity: Option<&'a [u8]>,
+    namespace: &'a str,
+    name: &'a str,
+    version: &'a str,
+    initiator: &'a str,
+    source_system: &'a str,
+    reason: &'a str,
+    tags: String,
+    context: &'a str,
 }
 
-impl<'a> Columns<'a> {
+composite!(TaskRow<'a>, "tasker.new_task");
+
+/// A [`NewStep`] as the database takes it.
+#[derive(sqlx::Encode)]
+struct StepRow<'a> {
+    step_uuid: Uuid,
+    task_uuid: Uuid,
+    parents: i32,
+    max_attempts: i32,
+    is_sink: bool,
+    guarded: bool,
+    retryable: bool,
+    name: &'a str,
+    inputs: &'a str,
+}
+
+composite!(StepRow<'a>, "tasker.new_step");
+
+/// That a step waits for another, as the database takes it.
+#[derive(sqlx::Encode)]
+struct EdgeRow {
+    parent_uuid: Uuid,
+    child_uuid: Uuid,
+}
+
+composite!(EdgeRow, "tasker.new_edge");
+
+/// Tasks with all their steps and edges.
+#[derive(Default)]
+struct Rows<'a> {
+    tasks: Vec<TaskRow<'a>>,
+    steps: Vec<StepRow<'a>>,
+    edges: Vec<EdgeRow>,
+}
+
+impl<'a> Rows<'a> {
     fn add(&mut self, task: &'a NewTask) {
-        let mut is_sink = vec![true; task.steps.len()];
+        let first = self.steps.len();
         for step in &task.steps {
-            let parents = step.awaited();
-            for &parent in &parents {
-                is_sink[parent] = false;
-                self.edge_parents.push(task.steps[parent].step_uuid);
-                self.edge_children.push(step.step_uuid);
-            }
-            self.uuids.push(step.step_uuid);
-            self.tasks.push(task.task_uuid);
-            self.names.push(&step.name);
-            self.parents.push(parents.len() as i32);
-            self.retryable.push(step.retryable);
-            self.max_attempts.push(step.max_attempts);
-            self.inputs.push(step.inputs.get());
+            self.steps.push(StepRow {
+                step_uuid: step.step_uuid,
+                task_uuid: task.task_uuid,
+                parents: 0,
+                max_attempts: step.max_attempts,
+                is_sink: true,
+                guarded: true,
+                retryable: step.retryable,
+                name: &step.name,
+                inputs: step.inputs.get(),
+            });
         }
-        self.sinks.push(is_sink.iter().filter(|sink| **sink).count() as i32);
-        self.guarded.extend(is_sink.iter().map(|sink| task.grows || *sink));
-        self.is_sink.extend(is_sink);
+        let rows = &mut self.steps[first..];
+        for (child, step) in task.steps.iter().enumerate() {
+            for parent in step.awaited() {
+                rows[child].parents += 1;
+                rows[parent].is_sink = false;
+                rows[parent].guarded = task.grows;
+                self.edges.push(EdgeRow { parent_uuid: rows[parent].step_uuid, child_uuid: step.step_uuid });
+            }
+        }
+        self.tasks.push(TaskRow {
+            task_uuid: task.task_uuid,
+            template_uuid: task.template_uuid,
+            choice: task.choice.name(),
+            correlation_id: task.correlation_id,
+            parent_correlation_id: task.parent_correlation_id,
+            sinks: rows.iter().filter(|step| step.is_sink).count() as i32,
+            priority: task.priority,
+            grows: task.grows,
+            identity: task.identity.as_ref().map(<[u8; 32]>::as_slice),
+            namespace: &task.namespace,
+            name: &task.name,
+            version: &task.version,
+            initiator: &task.initiator,
+            source_system: &task.source_system,
+            reason: &task.reason,
+            tags: task.tags_json().get().to_owned(),
+            context: task.context.get(),
+        });
     }
 }
 
@@ -182,49 +245,17 @@ impl Store {
     /// # Panics
     /// A step names a parent that its task does not have.
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
-        let mut steps = Columns::default();
+        let mut rows = Rows::default();
         for task in tasks {
-            steps.add(task);
+            rows.add(task);
         }
-        let tags: Vec<_> = tasks.iter().map(NewTask::tags_json).collect();
         let queues = Queues::of(tasks.iter().map(|task| task.namespace.as_str()));
         let statement = format!(
-            "with created as materialized (
-                select * from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
-            ), {}
+            "with created as materialized (select * from tasker.create_tasks($1, $2, $3)), {}
             select coalesce(cardinality(messages), 0), duplicates, created_at from created, (select count(*) from sent) sent",
             queues.send_created(),
         );
-        let created = sqlx::query_as(AssertSqlSafe(statement))
-            .bind(column(tasks, |task| task.task_uuid))
-            .bind(column(tasks, |task| task.template_uuid))
-            .bind(column(tasks, |task| task.correlation_id))
-            .bind(column(tasks, |task| task.parent_correlation_id))
-            .bind(column(tasks, |task| task.priority))
-            .bind(column(tasks, |task| task.grows))
-            .bind(column(tasks, |task| task.identity.as_ref().map(<[u8; 32]>::as_slice)))
-            .bind(column(tasks, |task| task.namespace.as_str()))
-            .bind(column(tasks, |task| task.name.as_str()))
-            .bind(column(tasks, |task| task.version.as_str()))
-            .bind(column(tasks, |task| task.initiator.as_str()))
-            .bind(column(tasks, |task| task.source_system.as_str()))
-            .bind(column(tasks, |task| task.reason.as_str()))
-            .bind(column(&tags, |tags| tags.get()))
-            .bind(column(tasks, |task| task.context.get()))
-            .bind(steps.sinks)
-            .bind(column(tasks, |task| task.choice.name()))
-            .bind(steps.uuids)
-            .bind(steps.tasks)
-            .bind(steps.names)
-            .bind(steps.parents)
-            .bind(steps.is_sink)
-            .bind(steps.guarded)
-            .bind(steps.retryable)
-            .bind(steps.max_attempts)
-            .bind(steps.inputs)
-            .bind(steps.edge_parents)
-            .bind(steps.edge_children);
+        let created = sqlx::query_as(AssertSqlSafe(statement)).bind(rows.tasks).bind(rows.steps).bind(rows.edges);
         let created = created.fetch_one(&self.pool).await.map_err(|error| match is_about_unknown_queue(&error) {
             true => {
                 StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") }

@@ -49,6 +49,23 @@ async fn a_bound_holds_until_it_is_lifted() {
 }
 
 #[tokio::test]
+async fn what_runs_is_counted_by_an_index_where_there_is_a_bound_and_only_there() {
+    let bench = Bench::new().await;
+    let indexes = async || -> Vec<String> {
+        let vt = "select indexname::text from pg_indexes where schemaname = 'pgmq' and indexdef like '%(vt)'
+            and tablename = 'q_worker_bakery_queue'";
+        sqlx::query_scalar(vt).fetch_all(&bench.pool).await.unwrap()
+    };
+    assert_eq!(indexes().await, Vec::<String>::new());
+    for bound in [1, 2] {
+        bench.store.limit_namespace(NAMESPACE, Some(bound), "ada").await.unwrap();
+        assert_eq!(indexes().await, ["q_worker_bakery_queue_vt_idx"]);
+    }
+    bench.store.limit_namespace(NAMESPACE, None, "ada").await.unwrap();
+    assert_eq!(indexes().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn an_unknown_namespace_is_named_with_those_there_are() {
     let bench = Bench::new().await;
     for refusal in [

@@ -1,30 +1,11 @@
--- Whether a task may be created from a template: it is registered in the namespace that the task names, and no later one has
--- taken its place since it was chosen (see create_tasks).
-create function tasker.may_be_created(
-    p_template uuid, p_namespace text, p_name text, p_version text, p_choice text
-) returns boolean
-language plpgsql stable as $$
-begin
-    return exists (
-        select from tasker.templates own
-        where own.template_uuid = p_template and own.namespace = p_namespace and (p_choice is null or not exists (
-            select from tasker.templates later
-            where later.namespace = p_namespace and later.name = p_name and later.registered_at > own.registered_at
-                and (p_choice = 'newest' or later.version = p_version)
-        ))
-    );
-end
-$$;
-
 -- Creates planned tasks, their steps and edges, all in one commit. Answers the messages of the steps that may run, and whose
 -- they are: the caller sends them, in the same statement. The host has counted parents and sinks. A task whose identity
 -- another one has already is left out with all its steps; `duplicates` says for each task given which one that is, null for
 -- those that were created. Of two such tasks in one call the first is created.
 --
--- `p_choices` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
--- ('newest'), which it must still be; null where any will do.
---
--- `sinks` of a task are its steps without successors, `parents` of a step are how many it waits for.
+-- `choice` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
+-- ('newest'), which it must still be; null where any will do. `sinks` are its steps without successors; `parents` of a step
+-- are how many it waits for.
 create type tasker.new_task as (
     task_uuid uuid, template_uuid uuid, choice text, correlation_id uuid, parent_correlation_id uuid, sinks integer,
     priority integer, grows boolean, identity bytea, namespace text, name text, version text, initiator text,
@@ -49,50 +30,60 @@ as $$
 #variable_conflict use_column
 declare
     v_now timestamptz := clock_timestamp();
-    v_refused record;
     v_created uuid[];
+    v_place integer;
+    v_unknown boolean;
     v_left_out boolean;
 begin
     created_at := v_now;
     -- In the order of their identities, so that two callers with the same ones do not wait for each other.
-    with created as (
+    with judged as (
+        select given.it, given.place, own.registered_at is null as unknown,
+            (given.it).choice is not null and exists (
+                select from tasker.templates later
+                where later.namespace = (given.it).namespace and later.name = (given.it).name
+                    and later.registered_at > own.registered_at
+                    and ((given.it).choice = 'newest' or later.version = (given.it).version)
+            ) as replaced
+        from (select unnest(p_tasks) as it, generate_subscripts(p_tasks, 1) as place) given
+        left join lateral (
+            select registered_at from tasker.templates
+            where template_uuid = (given.it).template_uuid and namespace = (given.it).namespace
+        ) own on true
+    ), created as (
         insert into tasker.tasks (
             task_uuid, template_uuid, correlation_id, parent_correlation_id, created_at, updated_at, completed_at,
             state, sinks_left, priority, grows, identity, namespace, name, version, initiator, source_system, reason,
             tags, context
         )
-        select task_uuid, template_uuid, correlation_id, parent_correlation_id, v_now, v_now,
-            case when sinks = 0 then v_now end,
-            case when sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, sinks, priority, grows,
-            identity, namespace, name, version, initiator, source_system, reason, tags::json, context::json
-        from unnest(p_tasks) with ordinality
-        where tasker.may_be_created(template_uuid, namespace, name, version, choice)
-        order by identity, ordinality
+        select (it).task_uuid, (it).template_uuid, (it).correlation_id, (it).parent_correlation_id, v_now, v_now,
+            case when (it).sinks = 0 then v_now end,
+            case when (it).sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, (it).sinks,
+            (it).priority, (it).grows, (it).identity, (it).namespace, (it).name, (it).version, (it).initiator,
+            (it).source_system, (it).reason, (it).tags::json, (it).context::json
+        from judged where not unknown and not replaced
+        order by (it).identity, place
         on conflict (identity) where identity is not null do nothing
         returning task_uuid, state
     ), logged as (
         insert into tasker.transitions (task_uuid, from_state, to_state)
         select task_uuid, 'pending', state from created
     )
-    select array_agg(task_uuid) into v_created from created;
+    select (select array_agg(task_uuid) from created), refused.place, refused.unknown into v_created, v_place, v_unknown
+    from (select) one
+    left join (select place, unknown from judged where unknown or replaced order by unknown desc limit 1) refused on true;
+    if v_unknown then
+        raise exception 'template % is not registered in the namespace its task names', p_tasks[v_place].template_uuid
+            using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
+    elsif v_unknown is not null then
+        raise exception 'another template took the place of %/%/%',
+            p_tasks[v_place].namespace, p_tasks[v_place].name, p_tasks[v_place].version
+            using errcode = 'object_not_in_prerequisite_state', constraint = 'current_template',
+                hint = 'plan the task from the one that is current now';
+    end if;
 
     v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_tasks);
     if v_left_out then
-        select given.*, tasker.may_be_created(given.template_uuid, given.namespace, null, null, null) as is_registered
-        into v_refused
-        from unnest(p_tasks) given
-        where not tasker.may_be_created(given.template_uuid, given.namespace, given.name, given.version, given.choice)
-        order by is_registered
-        limit 1;
-        if found and not v_refused.is_registered then
-            raise exception 'template % is not registered in the namespace its task names', v_refused.template_uuid
-                using errcode = 'foreign_key_violation', hint = 'register the template first, with register_template';
-        elsif found then
-            raise exception 'another template took the place of %/%/%',
-                v_refused.namespace, v_refused.name, v_refused.version
-                using errcode = 'object_not_in_prerequisite_state', constraint = 'current_template',
-                    hint = 'plan the task from the one that is current now';
-        end if;
         select array_agg(known.task_uuid order by given.ordinality) into duplicates
         from unnest(p_tasks) with ordinality given
         -- A task that was created by an earlier call of the same caller, whose answer was lost, duplicates itself.

@@ -2,9 +2,9 @@
 //! parts cost.
 //!
 //! A step writes about ten rows (twice itself and its message, its transitions, its attempt, a part of its task), a message
-//! of PGMQ three: that is the gap of the dispatch. Of what the server computes for a step among a hundred, a quarter is the
-//! reading of its message, a fifth each its end and what follows from that, a sixth each its claim and what its execution
-//! needs (`track_functions`). The whole leaves no processor idle. Its gap is that server and guests, beside each other, take
+//! of PGMQ three: that is the gap of the dispatch. Of what the server computes for a step among a hundred, a quarter is what
+//! follows from its end, a fifth each its end, what its execution needs, and its message with the commits, a sixth its
+//! claim (`track_functions`). The whole leaves no processor idle. Its gap is that server and guests, beside each other, take
 //! half as long again for a step as alone (cold caches, as it seems), and what the host does beside a call. Larger batches
 //! do not change that.
 

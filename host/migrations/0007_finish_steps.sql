@@ -88,7 +88,7 @@ declare
     v_now timestamptz := clock_timestamp();
     v_released uuid[];
 begin
-    -- 1. The tasks that lose a sink or meet a failure.
+    -- 1. The tasks that lose a sink or meet a failure. Their rows are locked, so what is read here is what is changed.
     if p_sink_tasks is not null or p_failed_tasks is not null then
         with touched as (
             select task_uuid, sum(sinks)::integer as sinks, bool_or(failed) as failed

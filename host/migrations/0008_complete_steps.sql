@@ -20,10 +20,9 @@
 -- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
 -- progress is never a successor that still counts down, so the second and the third can not cross.
 --
--- What is given is one array of rows and stays whole until a column of it is written: an array for each column would be a
--- function scan for each, which takes the server ten times as long for one completion and three times for a hundred, and
--- each node of a plan is set up for each column that goes through it.
-
+-- What is given is one array of rows, and each stays whole until a column of it is written. An array for each column would
+-- be a function scan for each: to read them takes the server two and a half times as long for one completion and three
+-- times for a hundred (22 us and 8, 180 and 57, in a loop inside the server).
 create type tasker.completion as (
     step_uuid uuid, claim integer, namespace text, message bigint, verdict text, delay_ms bigint, result text,
     metadata text, error text, growth text, events text, outcome text, error_type text, host text, log text, fuel bigint,

@@ -205,7 +205,9 @@ begin
 end
 $$;
 
--- Marks the steps of messages that were read in progress, and answers those for which that could be.
+-- Marks the steps of messages that were read in progress, and answers those for which that could be. They are found again
+-- by the place of the row that was locked; one that changed since the statement began is not seen there, and is left alone
+-- like one that somebody holds.
 create function tasker.take_steps(
     inout namespaces text[], inout messages bigint[], inout steps uuid[], inout since timestamptz[], p_host text
 )

@@ -66,6 +66,19 @@ begin
 end
 $$;
 
+-- The steps that count down, and by how much: once for each parent that finished, a released worker once for its place. A
+-- plain query, so that it becomes part of the statements that ask it.
+create function tasker.successors_of(p_parents uuid[], p_released uuid[])
+returns table (child_uuid uuid, parents integer)
+language sql stable as $$
+    select child_uuid, count(*)::integer
+    from (
+        select e.child_uuid from tasker.edges e where e.parent_uuid = any (p_parents)
+        union all select unnest(p_released)
+    ) each
+    group by child_uuid
+$$;
+
 -- What ended: `p_parents` are steps that satisfy their successors now; `p_sink_tasks` names a task once for each such step
 -- that has none; in `p_failed_tasks` a step failed. `p_batches` and `p_failed_batches` are those of the workers among
 -- them, as for release_workers. Answers which tasks changed, and the messages of the successors that are queued now, in the
@@ -118,7 +131,7 @@ begin
         from done where state <> from_state;
     end if;
 
-    -- 2. The successors: each counts down once for each parent that finished, a released worker once for its place.
+    -- 2. The successors.
     if p_batches is not null then
         v_released := tasker.release_workers(p_batches, coalesce(p_failed_batches, '{}'));
     end if;
@@ -132,15 +145,7 @@ begin
             set pending_parents = s.pending_parents - fewer.parents, updated_at = v_now,
                 state = case when s.state = 'pending' and s.pending_parents = fewer.parents then 'enqueued'
                     else s.state end
-            from (
-                select child_uuid, count(*)::integer as parents
-                from (
-                    select e.child_uuid from tasker.edges e where e.parent_uuid = any (p_parents)
-                    union all select unnest(v_released)
-                ) each
-                group by child_uuid
-                order by child_uuid
-            ) fewer
+            from (select * from tasker.successors_of(p_parents, v_released) order by child_uuid) fewer
             cross join lateral (select state from tasker.steps where step_uuid = fewer.child_uuid offset 0) before
             where s.step_uuid = any (array[fewer.child_uuid])
             returning s.step_uuid, s.task_uuid, before.state = 'pending' and s.state = 'enqueued' as ready
@@ -159,16 +164,10 @@ begin
             where counted.ready
         ) ready;
     else
-        with fewer as (
-            select child_uuid, count(*)::integer as parents
-            from (
-                select e.child_uuid from tasker.edges e where e.parent_uuid = any (p_parents)
-                union all select unnest(v_released)
-            ) each
-            group by child_uuid
-        ), held as (
+        with held as (
             select fewer.*, s.task_uuid, s.state = 'pending' and s.pending_parents = fewer.parents as ready
-            from fewer join tasker.steps s on s.step_uuid = any (array[fewer.child_uuid])
+            from tasker.successors_of(p_parents, v_released) fewer
+            join tasker.steps s on s.step_uuid = any (array[fewer.child_uuid])
             order by fewer.child_uuid
             for update of s
         ), placed as (

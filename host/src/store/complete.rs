@@ -262,21 +262,23 @@ impl Store {
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
                 next_retry_ms{and_claimed}"
         );
-        let mut query = sqlx::query(AssertSqlSafe(statement))
+        // The last is for a commit that goes on.
+        let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(column(completions, CompletionRow::from))
             .bind(Vec::from_iter(completions.iter().filter_map(Completion::touched_task)))
             .bind(Vec::<i32>::from_iter(growing))
             .bind(&go_on.namespaces)
-            .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)));
-        if goes_on {
-            query = query.bind(go_on.lease.as_secs_f64());
-        }
-        let rows = query.fetch_all(&self.pool).await?;
+            .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
+            .bind(go_on.lease.as_secs_f64())
+            .fetch_all(&self.pool)
+            .await?;
         let done = Committed::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
         let mut report = done.report(completions.len())?;
-        for row in rows.iter().filter(|_| goes_on) {
-            if row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
-                report.claimed.push(ClaimedStep::from_row(row)?);
+        if goes_on {
+            for row in &rows {
+                if row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
+                    report.claimed.push(ClaimedStep::from_row(row)?);
+                }
             }
         }
         Ok(report)

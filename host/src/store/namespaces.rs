@@ -96,7 +96,7 @@ impl Store {
             .bind(actor)
             .fetch_one(&self.pool)
             .await?;
-        self.known(namespace, limited.into()).await
+        self.known(namespace, u64::from(limited)).await
     }
 
     async fn known(&self, namespace: &str, rows: u64) -> Result<(), OperateError> {

@@ -148,7 +148,7 @@ struct TaskRow<'a> {
     initiator: &'a str,
     source_system: &'a str,
     reason: &'a str,
-    tags: String,
+    tags: Box<str>,
     context: &'a str,
 }
 
@@ -228,7 +228,7 @@ impl<'a> Rows<'a> {
             initiator: &task.initiator,
             source_system: &task.source_system,
             reason: &task.reason,
-            tags: task.tags_json().get().to_owned(),
+            tags: task.tags_json().into(),
             context: task.context.get(),
         });
     }

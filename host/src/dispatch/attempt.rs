@@ -18,7 +18,7 @@ use crate::events::Outbox;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
 use crate::sandbox::{
-    AttemptError, AttemptReport, CheckpointSink, Invocation, LogRecords, Prepared, StepOutcome, Usage,
+    AttemptError, AttemptReport, CheckpointSink, Invocation, LogRecords, OutputCommit, Prepared, StepOutcome, Usage,
 };
 use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 
@@ -26,7 +26,12 @@ use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 const SAVE_AGAIN: Duration = Duration::from_millis(200);
 
 /// Makes the attempt. The error says why the host could not: the step is put back then, and no attempt is spent.
-pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Signals) -> Result<Finished, String> {
+pub(super) async fn attempt(
+    shared: &Shared,
+    mut step: ClaimedStep,
+    signals: &Signals,
+    output: &OutputCommit,
+) -> Result<Finished, String> {
     let started_at = Utc::now();
     let settings = &shared.settings;
     if step.lapses >= settings.max_lapses {
@@ -39,7 +44,7 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     let callable = &template_step.definition.handler.callable;
 
     let report = match shared.components.find(&step.lease.namespace, callable) {
-        Ok(prepared) => match run(shared, &mut step, &template_step, prepared, signals).await? {
+        Ok(prepared) => match run(shared, &mut step, &template_step, prepared, signals, output).await? {
             Some(report) => report,
             None => return Ok(Finished::Lost(step.lease)),
         },
@@ -60,6 +65,8 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     };
     let completion = outcome::completion(&step, &terms, started_at, report)
         .map_err(|error| format!("its result can't be written: {error}"))?;
+    // What the database says of the task must not be older than the results it began with.
+    output.wait().await;
     let (mut completion, deciding) = growth::grow(shared, &known, &step, template_step.definition, completion)
         .await
         .map_err(|error| format!("what it adds to its task can't be planned: {error}"))?;
@@ -75,6 +82,7 @@ async fn run(
     template_step: &TemplateStep<'_>,
     prepared: &Arc<Prepared>,
     signals: &Signals,
+    output: &OutputCommit,
 ) -> Result<Option<AttemptReport>, String> {
     let (mut usage, mut log) = (Usage::default(), LogRecords::default());
     let callable = &template_step.definition.handler.callable;
@@ -88,6 +96,7 @@ async fn run(
                 .map_err(|error| format!("its event can't be written: {error}"))?,
             limits: template_step.limits.clone(),
             cancellation: signals.wind_down.clone(),
+            output: output.clone(),
             checkpoints: Some(sink(&shared.store, &step.lease)),
             client: client.clone(),
             // Made anew for each call: a message shows the checkpoint that the step has by then.
@@ -99,6 +108,7 @@ async fn run(
         log += std::mem::take(&mut report.log);
         match &report.outcome {
             Ok(StepOutcome::Checkpoint(progress)) if checkpoint::advances(step.checkpoint.as_deref(), progress) => {
+                output.wait().await;
                 let saved = shared.store.save_checkpoint(&step.lease, progress).await;
                 step.checkpoint = saved.map_err(|error| format!("its checkpoint can't be stored: {error}"))?;
                 if step.checkpoint.is_none() {

@@ -10,6 +10,7 @@ use super::backlog;
 use super::in_flight::Signals;
 use super::slots::{Room, Slot};
 use super::wake::Work;
+use crate::sandbox::OutputCommit;
 use crate::store::{ClaimRequest, ClaimedStep};
 
 /// A step this host owns, with the slot it runs in.
@@ -17,13 +18,15 @@ pub(super) struct Claimed {
     pub(super) step: ClaimedStep,
     pub(super) slot: Slot,
     pub(super) signals: Signals,
+    /// What its claim rests on.
+    pub(super) output: OutputCommit,
 }
 
 impl Claimed {
-    /// The step is this host's from now on.
-    pub(super) fn new(shared: &Shared, step: ClaimedStep, slot: Slot) -> Self {
-        let signals = shared.in_flight.insert(&step.lease, &shared.draining);
-        Self { step, slot, signals }
+    /// The step is this host's from now on, or will be once what its claim rests on is durable.
+    pub(super) fn new(shared: &Shared, step: ClaimedStep, slot: Slot, output: OutputCommit) -> Self {
+        let signals = shared.in_flight.insert(&step.lease, &shared.draining, output.clone());
+        Self { step, slot, signals, output }
     }
 }
 
@@ -52,7 +55,7 @@ pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
                 found.into_iter().map(|step| (shared.slots.take(&step.lease.namespace), step)).collect();
             shared.slots.settle();
             for (slot, step) in found {
-                if claimed.send(Claimed::new(&shared, step, slot)).await.is_err() {
+                if claimed.send(Claimed::new(&shared, step, slot, OutputCommit::done())).await.is_err() {
                     return;
                 }
             }

@@ -5,7 +5,9 @@
 //! a batch. Only ends of namespaces whose steps wait for slots anyway wait for each other.
 //!
 //! What may run next is claimed in the same commit, as far as there are slots: a chain of steps costs a commit for each
-//! and no claim. That would pass over whatever waits in the queues, so it is not done for a namespace with a backlog.
+//! and no claim. That would pass over whatever waits in the queues, so it is not done for a namespace with a backlog. Such
+//! a step begins before the commit is on disk, so that the wait for the disk is no part of a chain's time; nothing of it is
+//! seen outside, and it does not end, before the commit has (`sandbox::OutputCommit`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,8 @@ use super::growth::Deciding;
 use super::slots::Slot;
 use super::wake::Work;
 use crate::events::Outbox;
-use crate::store::{Acceptance, Completion, CompletionReport, GoOn, Lease, StoreError};
+use crate::sandbox::{CommitNotice, OutputCommit};
+use crate::store::{Acceptance, ClaimedStep, Completion, CompletionReport, GoOn, Lease, StoreError, TakeOver};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
 const BATCH: usize = 100;
@@ -110,22 +113,30 @@ async fn wait_for_company(shared: &Shared, finished: &mut mpsc::Receiver<Finishe
     }
 }
 
-/// Slots for what may run once others are complete, and where those go that get one.
-struct Onwards {
+/// Slots for what may run once others are complete, and where those go that get one. Their attempts begin while the commit
+/// is on its way to the disk.
+struct Onwards<'a> {
+    shared: &'a Shared,
     slots: Vec<Slot>,
-    claimed: mpsc::Sender<Claimed>,
+    /// Nobody where nothing goes on.
+    claimed: Option<mpsc::Sender<Claimed>>,
+    taken: Vec<Lease>,
+    notice: CommitNotice,
+    output: OutputCommit,
 }
 
-impl Onwards {
+impl<'a> Onwards<'a> {
     /// Nothing goes on where other steps wait for slots, or while the host drains.
-    fn new(shared: &Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Option<Self> {
-        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled())?;
+    fn new(shared: &'a Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Self {
+        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
         let of = |ended: &Ended| ended.completion.lease.namespace.clone();
         let mut namespaces: Vec<String> = attempts.iter().map(of).filter(|name| !shared.backlog.holds(name)).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
+        namespaces.retain(|_| claimed.is_some());
         let slots = namespaces.iter().flat_map(|name| shared.slots.take_ahead(name, BATCH)).collect();
-        Some(Self { slots, claimed })
+        let (notice, output) = OutputCommit::under_way();
+        Self { shared, slots, claimed, taken: Vec::new(), notice, output }
     }
 
     fn go_on(&self, lease: Duration) -> GoOn {
@@ -137,15 +148,25 @@ impl Onwards {
         go_on
     }
 
-    /// Sends on what a commit has claimed.
-    async fn send(mut self, shared: &Shared, report: &mut CompletionReport) {
-        for step in report.claimed.drain(..) {
-            let place = self.slots.iter().position(|slot| slot.namespace() == step.lease.namespace);
-            let Some(place) = place else { continue };
-            let claimed = Claimed::new(shared, step, self.slots.swap_remove(place));
-            if self.claimed.send(claimed).await.is_err() {
-                tracing::error!("nothing runs steps any more: the step runs again when its lease has lapsed");
-            }
+    /// The steps are this host's.
+    fn committed(self) {
+        self.notice.durable();
+    }
+
+    /// They are not, as far as it knows: their attempts end, and nothing came of them.
+    fn failed(self) {
+        self.taken.iter().for_each(|lease| self.shared.in_flight.remove(lease));
+    }
+}
+
+impl TakeOver for Onwards<'_> {
+    async fn take(&mut self, step: ClaimedStep) {
+        let place = self.slots.iter().position(|slot| slot.namespace() == step.lease.namespace);
+        let (Some(place), Some(claimed)) = (place, &self.claimed) else { return };
+        self.taken.push(step.lease.clone());
+        let step = Claimed::new(self.shared, step, self.slots.swap_remove(place), self.output.clone());
+        if claimed.send(step).await.is_err() {
+            tracing::error!("nothing runs steps any more: the step runs again when its lease has lapsed");
         }
     }
 }
@@ -154,25 +175,23 @@ impl Onwards {
 async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakSender<Claimed>) {
     let mut pauses = pauses();
     loop {
-        let onwards = Onwards::new(shared, &attempts, claimed);
-        let go_on = onwards.as_ref().map(|onwards| onwards.go_on(shared.settings.lease)).unwrap_or_default();
+        let mut onwards = Onwards::new(shared, &attempts, claimed);
+        let go_on = onwards.go_on(shared.settings.lease);
         let (completions, following): (Vec<_>, Vec<_>) =
             attempts.into_iter().map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding))).unzip();
         // Of a backlog that grows there is nothing to tell.
         let namespaces = completions.iter().map(|completion| completion.lease.namespace.as_str());
         let news = Work::of(namespaces.filter(|namespace| !shared.backlog.holds(namespace)));
         let sent = Instant::now();
-        let committed = shared.completions.complete_and_go_on(&completions, &go_on).await;
+        let committed = shared.completions.complete_and_go_on(&completions, &go_on, &mut onwards).await;
         let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding))| Ended {
             completion,
             outbox,
             deciding,
         });
         let error = match committed {
-            Ok(mut report) => {
-                if let Some(onwards) = onwards {
-                    onwards.send(shared, &mut report).await;
-                }
+            Ok(report) => {
+                onwards.committed();
                 attempts = Vec::new();
                 announce(shared, &report, news, sent.elapsed());
                 for (attempt, acceptance) in together.zip(&report.accepted) {
@@ -194,8 +213,8 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
                 }
             }
             Err(error) => {
+                onwards.failed();
                 attempts = together.collect();
-                drop(onwards);
                 error
             }
         };

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::sandbox::OutputCommit;
 use crate::store::Lease;
 
 #[derive(Default)]
@@ -20,6 +21,7 @@ pub(super) struct InFlight {
 struct Owned {
     lease: Lease,
     signals: Signals,
+    output: OutputCommit,
 }
 
 /// What a running attempt can be told.
@@ -32,10 +34,10 @@ pub(super) struct Signals {
 }
 
 impl InFlight {
-    /// Owns a step. Its attempt winds down when `draining` is set, too.
-    pub(super) fn insert(&self, lease: &Lease, draining: &CancellationToken) -> Signals {
+    /// Owns a step whose claim rests on `output`. Its attempt winds down when `draining` is set, too.
+    pub(super) fn insert(&self, lease: &Lease, draining: &CancellationToken, output: OutputCommit) -> Signals {
         let signals = Signals { lost: CancellationToken::new(), wind_down: draining.child_token() };
-        let owned = Owned { lease: lease.clone(), signals: signals.clone() };
+        let owned = Owned { lease: lease.clone(), signals: signals.clone(), output };
         self.lock().insert(lease.step_uuid, owned);
         signals
     }
@@ -66,8 +68,9 @@ impl InFlight {
         }
     }
 
+    /// The leases that can be renewed: the database knows nothing of a claim that is not committed.
     pub(super) fn leases(&self) -> Vec<Lease> {
-        self.lock().values().map(|owned| owned.lease.clone()).collect()
+        self.lock().values().filter(|owned| owned.output.is_done()).map(|owned| owned.lease.clone()).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -113,8 +116,8 @@ mod tests {
     fn the_end_of_a_lapsed_claim_does_not_end_the_newer_one_of_the_same_step() {
         let in_flight = InFlight::default();
         let (step, draining) = (Uuid::now_v7(), CancellationToken::new());
-        let first = in_flight.insert(&lease(step, 1), &draining).lost;
-        let second = in_flight.insert(&lease(step, 2), &draining).lost;
+        let first = in_flight.insert(&lease(step, 1), &draining, OutputCommit::done()).lost;
+        let second = in_flight.insert(&lease(step, 2), &draining, OutputCommit::done()).lost;
         in_flight.remove(&lease(step, 1));
         in_flight.abort(&lease(step, 1));
         assert_eq!(in_flight.leases(), [lease(step, 2)]);
@@ -126,12 +129,22 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_is_renewed_once_its_claim_is_committed() {
+        let in_flight = InFlight::default();
+        let (notice, output) = OutputCommit::under_way();
+        in_flight.insert(&lease(Uuid::now_v7(), 1), &CancellationToken::new(), output);
+        assert_eq!((in_flight.leases().len(), in_flight.len()), (0, 1));
+        notice.durable();
+        assert_eq!(in_flight.leases().len(), 1);
+    }
+
+    #[test]
     fn only_the_attempts_of_a_cancelled_task_are_told_and_all_when_the_host_drains() {
         let in_flight = InFlight::default();
         let draining = CancellationToken::new();
         let (cancelled, other) = (Uuid::now_v7(), Uuid::now_v7());
-        let told = in_flight.insert(&lease_of(cancelled, Uuid::now_v7(), 1), &draining);
-        let left = in_flight.insert(&lease_of(other, Uuid::now_v7(), 1), &draining);
+        let told = in_flight.insert(&lease_of(cancelled, Uuid::now_v7(), 1), &draining, OutputCommit::done());
+        let left = in_flight.insert(&lease_of(other, Uuid::now_v7(), 1), &draining, OutputCommit::done());
         in_flight.wind_down(cancelled);
         assert!(told.wind_down.is_cancelled() && !told.lost.is_cancelled());
         assert!(!left.wind_down.is_cancelled() && !draining.is_cancelled());

@@ -18,6 +18,7 @@ use super::imports::filesystem::FilesView;
 use super::imports::log::{Identity, Log};
 use super::limits::{Limiter, Limits};
 use super::output::Tail;
+use super::output_commit::OutputCommit;
 use super::violations::Violations;
 use crate::grants::Granted;
 
@@ -42,6 +43,8 @@ pub(super) struct Attempt {
     pub(super) start: Instant,
     pub(super) deadline: Instant,
     pub(super) cancellation: CancellationToken,
+    /// What is waited for before others see anything of it.
+    pub(super) output: OutputCommit,
     /// Where progress is stored; nowhere while the component describes itself or handles an event.
     pub(super) checkpoints: Option<CheckpointSink>,
     /// How often progress was stored.
@@ -90,6 +93,7 @@ impl Attempt {
             start,
             deadline: start + limits.deadline,
             cancellation: CancellationToken::new(),
+            output: OutputCommit::done(),
             checkpoints: None,
             saves: 0,
             checkpoint_bytes: limits.checkpoint_bytes,

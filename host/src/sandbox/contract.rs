@@ -9,6 +9,7 @@ use super::checkpoint::CheckpointSink;
 use super::client::ClientHandle;
 use super::direct_events::DirectEventHandle;
 use super::limits::{Limits, Usage};
+use super::output_commit::OutputCommit;
 use super::records::LogRecords;
 use crate::store::Checkpoint;
 
@@ -51,6 +52,8 @@ pub struct Invocation {
     pub limits: Limits,
     /// What `execution.cancellation-requested` shows. It only asks: to stop an attempt at once, drop its future.
     pub cancellation: CancellationToken,
+    /// What has to be durable before others may see anything of the attempt.
+    pub output: OutputCommit,
     /// Where `execution.save-checkpoint` stores; without one it answers an error.
     pub checkpoints: Option<CheckpointSink>,
     /// Who answers the orchestration client; without one, or without the grant, its calls answer an error.
@@ -60,10 +63,12 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// One that has nobody to store its progress, to orchestrate or to publish for it, and that nobody asks to stop.
+    /// One that has nobody to store its progress, to orchestrate or to publish for it, that nobody asks to stop, and that
+    /// waits for nothing.
     pub fn new(context: StepContext, limits: Limits) -> Self {
         let cancellation = CancellationToken::new();
-        Self { context, limits, cancellation, checkpoints: None, client: None, events: None }
+        let output = OutputCommit::done();
+        Self { context, limits, cancellation, output, checkpoints: None, client: None, events: None }
     }
 }
 

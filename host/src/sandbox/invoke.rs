@@ -40,11 +40,15 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
     if invocation.cancellation.is_cancelled() {
         return Err(HostFailure::Cancelled);
     }
-    let Invocation { context, limits, cancellation, checkpoints, client, events } = invocation;
+    let Invocation { context, limits, cancellation, output, checkpoints, client, events } = invocation;
+    if !prepared.granted.mounts.is_empty() {
+        output.wait().await;
+    }
     let budget = u32::try_from(limits.deadline.as_millis()).unwrap_or(u32::MAX);
     let mut attempt = Attempt::new((&context).into(), &limits, prepared);
     (attempt.cancellation, attempt.checkpoints) = (cancellation, checkpoints);
     (attempt.client.handle, attempt.direct_events.handle) = (client, events);
+    (attempt.output, attempt.outbound.output) = (output.clone(), output);
     let context = context.into_wit(budget);
 
     let handlers = &prepared.handlers;

@@ -35,6 +35,7 @@ mod invoke;
 mod json;
 mod limits;
 mod output;
+mod output_commit;
 mod processors;
 mod records;
 mod residency;
@@ -60,6 +61,7 @@ pub use http::{HttpSettings, TlsError, tls_client};
 pub(crate) use imports::log::TARGET as GUEST_LOG;
 pub use json::unstorable;
 pub use limits::{Limits, Usage};
+pub use output_commit::{CommitNotice, OutputCommit};
 pub use records::{LogRecord, LogRecords};
 
 use std::path::PathBuf;

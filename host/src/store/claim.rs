@@ -98,9 +98,14 @@ impl Store {
             .bind(request.lease.as_secs_f64())
             .bind(Some(places).filter(|places| !places.is_empty())),
         };
-        match claimed.fetch_all(&self.pool).await {
+        let mut line = self.line().await?;
+        match claimed.fetch_all(line.as_mut()).await {
             Err(error) if is_about_unknown_queue(&error) => Ok(Vec::new()),
-            claimed => Ok(claimed?),
+            claimed => {
+                let claimed = claimed?;
+                line.keep();
+                Ok(claimed)
+            }
         }
     }
 }

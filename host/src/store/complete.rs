@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -111,8 +112,19 @@ pub struct CompletionReport {
     pub tasks: Vec<TaskChange>,
     /// When the first of the retries is due, from now; none if there was no retry.
     pub next_retry: Option<Duration>,
-    /// The successors that are claimed already.
-    pub claimed: Vec<ClaimedStep>,
+}
+
+/// Who goes on with what a commit claims.
+pub trait TakeOver {
+    /// Gets one of the steps. The commit is not durable yet, and may still fail.
+    fn take(&mut self, step: ClaimedStep) -> impl Future<Output = ()> + Send;
+}
+
+/// Keeps them until the commit is done.
+impl TakeOver for Vec<ClaimedStep> {
+    async fn take(&mut self, step: ClaimedStep) {
+        self.push(step);
+    }
 }
 
 /// What became of a completion.
@@ -147,7 +159,6 @@ impl CompletionReport {
         self.enqueued += other.enqueued;
         self.tasks.extend(other.tasks);
         self.next_retry = [self.next_retry, other.next_retry].into_iter().flatten().min();
-        self.claimed.extend(other.claimed);
     }
 }
 
@@ -184,12 +195,19 @@ impl Completion {
 }
 
 /// What a commit that goes on answers besides: what the execution of each step needs that was claimed in it, from `held`.
-const AND_CLAIMED: &str = ", step.*
+///
+/// The server commits when it has written its answer, and sends it when that is done, or as soon as it has 8 KiB of it. So
+/// that much padding follows the steps: they arrive while the commit is on its way to the disk.
+const AND_CLAIMED: &str = ", (each.step).*, padding
     from done
     cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) taken
-    left join lateral tasker.claimed_steps(
-        taken.messages, taken.steps, array_fill(clock_timestamp(), array[coalesce(cardinality(taken.steps), 0)])
-    ) step on true";
+    left join lateral (
+        select step, null as padding from tasker.claimed_steps(
+            taken.messages, taken.steps, array_fill(clock_timestamp(), array[cardinality(taken.steps)])
+        ) step
+        union all
+        select null, repeat(' ', 8192) where taken.steps is not null
+    ) each on true";
 
 impl Store {
     /// Commits completions, all in one transaction that is on disk when this returns.
@@ -200,10 +218,11 @@ impl Store {
     /// # Errors
     /// The database fails. Whether the commit happened is then unknown; sending the same completions again is safe.
     pub async fn complete_steps(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
-        self.complete_and_go_on(completions, &GoOn::default()).await
+        self.complete_and_go_on(completions, &GoOn::default(), &mut Vec::new()).await
     }
 
-    /// The same, and in the same transaction the host claims what it goes on with.
+    /// The same, and in the same transaction the host claims what it goes on with. Who takes it over gets each step as soon as
+    /// it is claimed, and knows by the answer whether that counts.
     ///
     /// # Errors
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
@@ -211,8 +230,10 @@ impl Store {
         &self,
         completions: &[Completion],
         go_on: &GoOn,
+        onwards: &mut impl TakeOver,
     ) -> Result<CompletionReport, StoreError> {
-        match self.commit(completions, go_on).await {
+        // What can't be stored shows before a step is claimed.
+        match self.commit(completions, go_on, onwards).await {
             Err(error) if error.is_about_data() => {
                 tracing::warn!(%error, completions = completions.len(), "a result cannot be stored");
             }
@@ -228,13 +249,12 @@ impl Store {
     /// Commits a completion that may hold what cannot be stored. Its events are given up first: what a step announces
     /// never changes how it ends.
     async fn commit_alone(&self, completion: &Completion) -> Result<CompletionReport, StoreError> {
-        let nothing = GoOn::default();
-        let error = match self.commit(std::slice::from_ref(completion), &nothing).await {
+        let error = match self.commit_only(std::slice::from_ref(completion)).await {
             Err(error) if error.is_about_data() => error,
             outcome => return outcome,
         };
         if completion.events.is_some() {
-            match self.commit(&[Completion { events: None, ..completion.clone() }], &nothing).await {
+            match self.commit_only(&[Completion { events: None, ..completion.clone() }]).await {
                 Err(without) if without.is_about_data() => {}
                 outcome => {
                     tracing::error!(%error, step_uuid = %completion.lease.step_uuid, "the step's events cannot be stored");
@@ -242,10 +262,20 @@ impl Store {
                 }
             }
         }
-        self.commit(&[completion.unstorable(&error)], &nothing).await
+        self.commit_only(&[completion.unstorable(&error)]).await
     }
 
-    async fn commit(&self, completions: &[Completion], go_on: &GoOn) -> Result<CompletionReport, StoreError> {
+    /// Commits, and claims nothing.
+    async fn commit_only(&self, completions: &[Completion]) -> Result<CompletionReport, StoreError> {
+        self.commit(completions, &GoOn::default(), &mut Vec::new()).await
+    }
+
+    async fn commit(
+        &self,
+        completions: &[Completion],
+        go_on: &GoOn,
+        onwards: &mut impl TakeOver,
+    ) -> Result<CompletionReport, StoreError> {
         if completions.is_empty() {
             return Ok(CompletionReport::default());
         }
@@ -256,32 +286,34 @@ impl Store {
             true => (queues.hand_over(6), AND_CLAIMED),
             false => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
         };
-        // One row, or one for each step that was claimed.
+        // One row, or one for each step that was claimed and the padding.
         let statement = format!(
             "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5)), {messages}
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
                 next_retry_ms{and_claimed}"
         );
         // The last is for a commit that goes on.
-        let rows = sqlx::query(AssertSqlSafe(statement))
+        let mut line = self.line().await?;
+        let mut rows = sqlx::query(AssertSqlSafe(statement))
             .bind(column(completions, CompletionRow::from))
             .bind(Vec::from_iter(completions.iter().filter_map(Completion::touched_task)))
             .bind(Vec::<i32>::from_iter(growing))
             .bind(&go_on.namespaces)
             .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
             .bind(go_on.lease.as_secs_f64())
-            .fetch_all(&self.pool)
-            .await?;
-        let done = Committed::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
-        let mut report = done.report(completions.len())?;
-        if goes_on {
-            for row in &rows {
-                if row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
-                    report.claimed.push(ClaimedStep::from_row(row)?);
-                }
+            .fetch(line.as_mut());
+        let mut done = None;
+        while let Some(row) = rows.try_next().await? {
+            if done.is_none() {
+                done = Some(Committed::from_row(&row)?);
+            }
+            if goes_on && row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
+                onwards.take(ClaimedStep::from_row(&row)?).await;
             }
         }
-        Ok(report)
+        drop(rows);
+        line.keep();
+        done.ok_or(sqlx::Error::RowNotFound)?.report(completions.len())
     }
 }
 
@@ -375,7 +407,6 @@ impl Committed {
             enqueued: self.enqueued.unsigned_abs(),
             tasks,
             next_retry: self.next_retry_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
-            claimed: Vec::new(),
         })
     }
 }

@@ -7,12 +7,13 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Connection, Executor, Row};
-use tokio::sync::Semaphore;
+use sqlx::{Connection, Executor, Postgres, Row};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use super::{StoreError, guests};
 
@@ -38,7 +39,36 @@ pub struct Store {
     pub(super) options: PgConnectOptions,
     /// The connections that guests may have at once.
     pub(super) guests: Arc<Semaphore>,
+    /// The only connection, of a store that has one.
+    alone: Option<Arc<Mutex<Option<Rested>>>>,
     target: Arc<str>,
+}
+
+/// A connection that is kept, and since when nobody has used it.
+struct Rested {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
+}
+
+/// A connection to ask over. One that is not kept is asked, before somebody else gets it, whether it is well.
+pub(super) struct Line<'a> {
+    connection: PoolConnection<Postgres>,
+    place: Option<MutexGuard<'a, Option<Rested>>>,
+}
+
+impl Line<'_> {
+    /// It has answered: who asks next may have it as it is.
+    pub(super) fn keep(self) {
+        if let Some(mut place) = self.place {
+            *place = Some(Rested { connection: self.connection, since: Instant::now() });
+        }
+    }
+}
+
+impl AsMut<PgConnection> for Line<'_> {
+    fn as_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
 }
 
 impl Store {
@@ -74,7 +104,26 @@ impl Store {
     #[must_use]
     pub fn alone(&self) -> Self {
         let pool = pool(1).connect_lazy_with(self.options.clone().options(PLANNED_ONCE));
-        Self { pool, ..self.clone() }
+        Self { pool, alone: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// A connection for a statement of a step's common way.
+    ///
+    /// The pool asks each connection that comes back whether it is well, which is a round trip after every statement: the
+    /// next one waits for it. So a store of one connection keeps it, as long as it answers.
+    pub(super) async fn line(&self) -> Result<Line<'_>, sqlx::Error> {
+        let Some(alone) = &self.alone else {
+            return Ok(Line { connection: self.pool.acquire().await?, place: None });
+        };
+        let mut place = alone.lock().await;
+        let connection = match place.take() {
+            Some(rested) if rested.since.elapsed() < TRUSTED_REST => rested.connection,
+            rested => {
+                drop(rested);
+                self.pool.acquire().await?
+            }
+        };
+        Ok(Line { connection, place: Some(place) })
     }
 
     async fn open(options: PgConnectOptions, connections: u32, target: Arc<str>) -> Result<Self, StoreError> {
@@ -83,7 +132,7 @@ impl Store {
         // Held together, they are as many connections as the pool may have.
         let held = try_join_all((0..connections).map(|_| pool.acquire())).await;
         drop(held.map_err(|error| explain(error, &target))?);
-        Ok(Self { pool, options, guests: guests::slots(connections), target })
+        Ok(Self { pool, options, guests: guests::slots(connections), alone: None, target })
     }
 
     /// The server and database, as a person would name them; without the password.
@@ -100,6 +149,9 @@ impl Store {
 
     /// Closes every connection, after the calls under way are done.
     pub async fn close(&self) {
+        if let Some(alone) = &self.alone {
+            alone.lock().await.take();
+        }
         self.pool.close().await;
     }
 }

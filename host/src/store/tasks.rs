@@ -256,12 +256,14 @@ impl Store {
             queues.send_created(),
         );
         let created = sqlx::query_as(AssertSqlSafe(statement)).bind(rows.tasks).bind(rows.steps).bind(rows.edges);
-        let created = created.fetch_one(&self.pool).await.map_err(|error| match is_about_unknown_queue(&error) {
+        let mut line = self.line().await?;
+        let created = created.fetch_one(line.as_mut()).await.map_err(|error| match is_about_unknown_queue(&error) {
             true => {
                 StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") }
             }
             false => error.into(),
         })?;
+        line.keep();
         let (enqueued, duplicates, created_at): (i32, Option<Vec<Option<Uuid>>>, _) = created;
         Ok(CreationReport {
             enqueued: enqueued.unsigned_abs(),

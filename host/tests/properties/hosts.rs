@@ -219,13 +219,14 @@ impl Host {
         while !ended.is_empty() {
             let completions: Vec<Completion> = ended.iter().map(|one| one.completion.clone()).collect();
             let go_on = self.room(cluster, rng);
-            let report =
-                cluster.store.complete_and_go_on(&completions, &go_on).await.map_err(told("complete_and_go_on"))?;
+            let mut claimed = Vec::new();
+            let report = cluster.store.complete_and_go_on(&completions, &go_on, &mut claimed).await;
+            let report = report.map_err(told("complete_and_go_on"))?;
             cluster.changes.fetch_add(1, Ordering::Relaxed);
-            if go_on.places.iter().sum::<u32>() < report.claimed.len() as u32 {
-                return Err(format!("{} steps go on where there is room for {:?}", report.claimed.len(), go_on.places));
+            if go_on.places.iter().sum::<u32>() < claimed.len() as u32 {
+                return Err(format!("{} steps go on where there is room for {:?}", claimed.len(), go_on.places));
             }
-            for step in report.claimed {
+            for step in claimed {
                 cluster.check_claim(&step)?;
                 self.held.push(Arc::new(step));
             }

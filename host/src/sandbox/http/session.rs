@@ -20,6 +20,7 @@ use super::failure;
 use super::gateway::{Client, Gateway};
 use super::secrets::Placeholders;
 use crate::sandbox::limits::Limits;
+use crate::sandbox::output_commit::OutputCommit;
 use crate::sandbox::violations::Violations;
 
 /// What the connector's own timeout is given before a request that is not connected is given up anyway: it may wait for
@@ -31,6 +32,8 @@ pub(in crate::sandbox) type Transfer = Box<dyn Future<Output = Result<(), Error>
 
 /// The requests of one attempt. Dropping it ends them.
 pub(in crate::sandbox) struct Session {
+    /// What requests wait for.
+    pub(in crate::sandbox) output: OutputCommit,
     shared: Arc<Shared>,
 }
 
@@ -49,7 +52,8 @@ impl Session {
         violations: Violations,
     ) -> Self {
         let budget = Arc::new(Budget::new(limits, violations));
-        Self { shared: Arc::new(Shared { gateway, placeholders, budget, causes: Causes::default() }) }
+        let shared = Arc::new(Shared { gateway, placeholders, budget, causes: Causes::default() });
+        Self { output: OutputCommit::done(), shared }
     }
 
     /// Requests so far, refused ones included.
@@ -80,11 +84,14 @@ impl Session {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> impl Future<Output = Result<(Response<WasiBody>, Transfer), Error>> + Send + 'static {
-        let shared = Arc::clone(&self.shared);
+        let (shared, output) = (Arc::clone(&self.shared), self.output.clone());
         let admitted = admit(request, &shared.gateway, &shared.placeholders, &shared.budget);
         async move {
             match admitted {
-                Ok(admitted) => shared.exchange(admitted, options.unwrap_or_default()).await,
+                Ok(admitted) => {
+                    output.wait().await;
+                    shared.exchange(admitted, options.unwrap_or_default()).await
+                }
                 Err(Refusal { error, cause }) => {
                     cause.inspect(|cause| shared.causes.note(cause));
                     Err(error)

@@ -66,7 +66,10 @@ impl Attempt {
             Some(handle) => Ok(handle.clone()),
         };
         let answer = match asked.and_then(|handle| Ok((handle, make(state)?))) {
-            Ok((handle, call)) => handle.ask(call, state.answer_bytes).await,
+            Ok((handle, call)) => {
+                self.output.wait().await;
+                handle.ask(call, state.answer_bytes).await
+            }
             Err(error) => Err(error),
         };
         let bound = state.answer_bytes;

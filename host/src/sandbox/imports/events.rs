@@ -51,6 +51,7 @@ impl events::Host for Attempt {
             return Err(PublishError::Invalid("events can be published only while a step runs".to_owned()));
         };
         let event = accept(event, state.bytes).map_err(|message| PublishError::Invalid(shown(&message, MESSAGE)))?;
+        self.output.wait().await;
         handle.send(event).await.map(|id| id.to_string()).map_err(|error| match error {
             DirectEventError::Invalid(message) => PublishError::Invalid(shown(&message, MESSAGE)),
             DirectEventError::Unavailable(message) => PublishError::Unavailable(shown(&message, MESSAGE)),

@@ -35,7 +35,10 @@ impl execution::Host for Attempt {
         }
         self.saves += 1;
         match checkpoint::accept(progress, self.checkpoint_bytes) {
-            Ok(checkpoint) => sink.save(checkpoint).await,
+            Ok(checkpoint) => {
+                self.output.wait().await;
+                sink.save(checkpoint).await
+            }
             Err(error) => {
                 if let AttemptError::LimitExceeded { exceeded, limit, used } = error {
                     self.violations.exceed(exceeded, limit, used);

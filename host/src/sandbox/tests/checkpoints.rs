@@ -85,6 +85,21 @@ async fn run(wat: &str, checkpoints: Option<CheckpointSink>, limits: Limits) -> 
 const SUCCEED_IF_SAVED: &str = "(if (call $save) (then unreachable)) (i32.const 256)";
 
 #[tokio::test]
+async fn no_progress_is_stored_before_the_commit_is_durable() {
+    let bench = Bench::new();
+    let prepared = bench.prepare(&saving(SUCCEED_IF_SAVED)).await.unwrap();
+    let (_notice, output) = OutputCommit::under_way();
+    let (checkpoints, seen) = sink(Ok(()));
+    let limits = Limits { deadline: Duration::from_millis(50), ..Limits::default() };
+    let invocation = Invocation { checkpoints: Some(checkpoints), output, ..invocation(limits) };
+
+    let report = bench.sandbox.invoke(&prepared, invocation).await.unwrap();
+
+    assert_eq!(report.outcome.unwrap_err().error_type(), "timeout");
+    assert_eq!(seen.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn a_checkpoint_is_an_outcome_of_its_own() {
     let report = Bench::new().attempt(&yielding(r#"{"row":41}"#, Some(r#"{"sum":1}"#)), Limits::default()).await;
 

@@ -1,9 +1,10 @@
 //! The imports that are granted: the orchestration client, and events that leave at once.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::grants::{Allowed, Asks};
+use crate::grants::{Access, Allowed, Asks, Mount};
 
 /// The floor guest with an import, which needs the memory before the guest has one, so it moves into a module of its own.
 /// `$call` is the import, lowered.
@@ -217,6 +218,42 @@ async fn the_wait_for_an_answer_counts_against_the_deadline() {
     let never = Some(ClientHandle::new(|_, _| std::future::pending()));
     let error = ask(&asking(""), limits, never).await.outcome.unwrap_err();
     assert_eq!(error.error_type(), "timeout");
+}
+
+/// What an attempt comes to whose commit never becomes durable.
+async fn held_back(wat: &str, client: Option<ClientHandle>, events: Option<DirectEventHandle>) -> AttemptError {
+    let (notice, output) = OutputCommit::under_way();
+    let limits = Limits { deadline: Duration::from_millis(50), ..Limits::default() };
+    let report = call(wat, true, Invocation { client, events, output, ..invocation(limits) }).await;
+    drop(notice);
+    report.outcome.unwrap_err()
+}
+
+#[tokio::test]
+async fn nothing_is_asked_and_nothing_is_published_before_the_commit_is_durable() {
+    let client = Some(ClientHandle::new(|call, _| async move { panic!("asked {call:?}") }));
+    assert_eq!(held_back(&asking(""), client, None).await.error_type(), "timeout");
+
+    let (events, sent) = sending();
+    let guest = publishing("order.paid", "1", "{}", None, 1);
+    assert_eq!(held_back(&guest, None, events).await.error_type(), "timeout");
+    assert_eq!(sent.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_guest_with_a_directory_begins_when_the_commit_is_durable() {
+    let bench = Bench::new();
+    let mut prepared = bench.prepare(FLOOR).await.unwrap();
+    let mount = Mount { path: "/data".into(), directory: "/".into(), access: Access::ReadOnly };
+    let mut granted = Granted::default();
+    granted.mounts.push(mount);
+    Arc::get_mut(&mut prepared).unwrap().granted = Arc::new(granted);
+    let (notice, output) = OutputCommit::under_way();
+    let mut attempt = pin!(bench.sandbox.invoke(&prepared, Invocation { output, ..invocation(Limits::default()) }));
+
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut attempt).await.is_err());
+    notice.durable();
+    assert!(attempt.await.unwrap().outcome.is_ok());
 }
 
 type Sent = Arc<Mutex<Vec<String>>>;

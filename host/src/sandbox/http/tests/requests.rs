@@ -1,10 +1,13 @@
 //! What is granted is sent, and nothing else.
 
+use std::pin::pin;
+
 use http::Request;
 use wasmtime_wasi_http::Error;
 
 use super::servers::{Server, reply};
 use super::*;
+use crate::sandbox::OutputCommit;
 
 #[tokio::test]
 async fn a_granted_get_is_sent_as_it_was_made() {
@@ -20,6 +23,21 @@ async fn a_granted_get_is_sent_as_it_was_made() {
     assert_eq!(seen.headers["accept"], "text/plain");
     assert_eq!(seen.headers["host"], format!("127.0.0.1:{}", server.port));
     assert_eq!((client.causes(), client.exceeded()), (String::new(), None));
+}
+
+#[tokio::test]
+async fn a_request_leaves_when_the_commit_is_durable() {
+    let server = Server::echo().await;
+    let mut client = Client::new(granted(&[&server.url("/")], LOOPBACK));
+    let (notice, output) = OutputCommit::under_way();
+    client.session.output = output;
+    let url = server.url("/");
+    let mut answer = pin!(client.get(&url));
+
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut answer).await.is_err());
+    assert_eq!(server.accepted(), 0);
+    notice.durable();
+    assert_eq!(answer.await.unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::Shared;
-use super::complete::{Ended, Finished};
+use super::complete::{End, Ended};
 use super::growth;
 use super::in_flight::Signals;
 use super::templates::TemplateStep;
@@ -31,13 +31,13 @@ pub(super) async fn attempt(
     mut step: ClaimedStep,
     signals: &Signals,
     output: &OutputCommit,
-) -> Result<Finished, String> {
+) -> Result<End, String> {
     let started_at = Utc::now();
     let settings = &shared.settings;
     if step.lapses >= settings.max_lapses {
         tracing::error!(lapses = step.lapses, "the step brings down the hosts that run it: it is failed");
         let completion = outcome::worker_unavailable(&step, &settings.worker_id).map_err(|error| error.to_string())?;
-        return Ok(Finished::Attempt(Box::new(Ended { completion, outbox: Outbox::default(), deciding: None })));
+        return Ok(End::Attempt(Box::new(Ended { completion, outbox: Outbox::default(), deciding: None })));
     }
     let known = shared.templates.get(step.template_uuid).await.map_err(|error| error.to_string())?;
     let template_step = known.step(step.template_step()).map_err(|error| error.to_string())?;
@@ -46,7 +46,7 @@ pub(super) async fn attempt(
     let report = match shared.components.find(&step.lease.namespace, callable) {
         Ok(prepared) => match run(shared, &mut step, &template_step, prepared, signals, output).await? {
             Some(report) => report,
-            None => return Ok(Finished::Lost(step.lease)),
+            None => return Ok(End::Lost(step.lease)),
         },
         Err(unknown) => AttemptReport {
             outcome: Err(AttemptError::NoComponent(unknown.to_string())),
@@ -65,14 +65,16 @@ pub(super) async fn attempt(
     };
     let completion = outcome::completion(&step, &terms, started_at, report)
         .map_err(|error| format!("its result can't be written: {error}"))?;
-    // What the database says of the task must not be older than the results it began with.
-    output.wait().await;
-    let (mut completion, deciding) = growth::grow(shared, &known, &step, template_step.definition, completion)
+    let (mut completion, deciding) = growth::grow(shared, &known, &step, template_step.definition, completion, output)
         .await
         .map_err(|error| format!("what it adds to its task can't be planned: {error}"))?;
+    if !template_step.declarations.is_empty() {
+        // Its publishers may do something that others see.
+        output.wait().await;
+    }
     let announced = shared.events.announce(&step, template_step.declarations, &completion).await;
     completion.events = announced.stored;
-    Ok(Finished::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding })))
+    Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding })))
 }
 
 /// Calls the handler until it has a verdict; none if the lease was lost on the way.

@@ -33,8 +33,15 @@ const BATCH: usize = 100;
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
 
-/// How a claimed step ended on this host.
-pub(super) enum Finished {
+/// A claimed step that has ended on this host.
+pub(super) struct Finished {
+    pub(super) end: End,
+    /// What its claim rests on: decided when the channel is looked into, because the commit before is.
+    pub(super) output: OutputCommit,
+}
+
+/// How a claimed step ended.
+pub(super) enum End {
     /// The attempt has a verdict to commit.
     Attempt(Box<Ended>),
     /// The host could not run it: another attempt starts as if this one had not been.
@@ -52,7 +59,7 @@ pub(super) struct Ended {
     pub(super) deciding: Option<Deciding>,
 }
 
-impl Finished {
+impl End {
     pub(super) fn put_back(step: &Lease, reason: &str) -> Self {
         tracing::warn!(reason, "putting the step back; no attempt is spent");
         Self::PutBack(step.clone())
@@ -79,11 +86,12 @@ pub(super) async fn run(
     while finished.recv_many(&mut ends, BATCH).await > 0 {
         wait_for_company(&shared, &mut finished, &mut ends).await;
         let (mut attempts, mut put_back) = (Vec::new(), Vec::new());
-        for end in ends.drain(..) {
-            match end {
-                Finished::Attempt(attempt) => attempts.push(*attempt),
-                Finished::PutBack(lease) => put_back.push(lease),
-                Finished::Lost(lease) => shared.in_flight.remove(&lease),
+        // The claim of the others came to nothing: the steps are not this host's, or will be by another claim.
+        for finished in ends.drain(..).filter(|finished| finished.output.is_done()) {
+            match finished.end {
+                End::Attempt(attempt) => attempts.push(*attempt),
+                End::PutBack(lease) => put_back.push(lease),
+                End::Lost(lease) => shared.in_flight.remove(&lease),
             }
         }
         if !attempts.is_empty() {
@@ -99,15 +107,15 @@ pub(super) async fn run(
 }
 
 /// Takes more ends as long as all of them belong to namespaces with a backlog, and others are still to come.
-async fn wait_for_company(shared: &Shared, finished: &mut mpsc::Receiver<Finished>, ends: &mut Vec<Finished>) {
+async fn wait_for_company(shared: &Shared, more: &mut mpsc::Receiver<Finished>, ends: &mut Vec<Finished>) {
     let enough = shared.slots.all().min(BATCH);
     let deadline = Instant::now() + backlog::COMMIT;
     while ends.len() < enough.min(shared.in_flight.len())
-        && ends.iter().all(|end| shared.backlog.holds(end.namespace()))
+        && ends.iter().all(|finished| shared.backlog.holds(finished.end.namespace()))
         && !shared.draining.is_cancelled()
     {
-        match tokio::time::timeout_at(deadline, finished.recv_many(ends, BATCH - ends.len())).await {
-            Ok(more) if more > 0 => {}
+        match tokio::time::timeout_at(deadline, more.recv_many(ends, BATCH - ends.len())).await {
+            Ok(came) if came > 0 => {}
             _ => return,
         }
     }

@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::Shared;
 use super::attempt::attempt;
 use super::claim::Claimed;
-use super::complete::Finished;
+use super::complete::{End, Finished};
 use super::in_flight::Signals;
 use crate::sandbox::OutputCommit;
 use crate::store::ClaimedStep;
@@ -41,35 +41,30 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
 }
 
 /// Runs one step and hands its end to the completion channel. The slot is free as soon as the channel has taken it.
-///
-/// A claim that came to nothing has no end: the step is not this host's, or will be by another claim.
 async fn execute(shared: Arc<Shared>, claimed: Claimed, finished: mpsc::Sender<Finished>) {
     let Claimed { step, slot, signals, output } = claimed;
     let end = tokio::select! {
-        end = async {
-            let end = end_of(&shared, step, &signals, &output).await;
-            output.wait().await;
-            end
-        } => end,
+        end = end_of(&shared, step, &signals, &output) => end,
+        // There is nobody to tell: the step is not this host's, or will be by another claim.
         () = output.failed() => return,
     };
-    if finished.send(end).await.is_err() {
+    if finished.send(Finished { end, output }).await.is_err() {
         tracing::error!("the completion channel is closed: the step runs again when its lease has lapsed");
     }
     drop(slot);
 }
 
 /// Makes the attempt, unless something comes between.
-async fn end_of(shared: &Shared, step: ClaimedStep, signals: &Signals, output: &OutputCommit) -> Finished {
+async fn end_of(shared: &Shared, step: ClaimedStep, signals: &Signals, output: &OutputCommit) -> End {
     let lease = step.lease.clone();
     let attempt = AssertUnwindSafe(attempt(shared, step, signals, output)).catch_unwind();
     tokio::select! {
         ended = attempt => match ended {
-            Ok(Ok(finished)) => finished,
-            Ok(Err(reason)) => Finished::put_back(&lease, &reason),
-            Err(_) => Finished::put_back(&lease, "the host panicked while it ran the step"),
+            Ok(Ok(end)) => end,
+            Ok(Err(reason)) => End::put_back(&lease, &reason),
+            Err(_) => End::put_back(&lease, "the host panicked while it ran the step"),
         },
-        () = signals.lost.cancelled() => Finished::Lost(lease),
-        () = shared.aborting.cancelled() => Finished::put_back(&lease, "the host is shutting down"),
+        () = signals.lost.cancelled() => End::Lost(lease),
+        () = shared.aborting.cancelled() => End::put_back(&lease, "the host is shutting down"),
     }
 }

@@ -11,6 +11,7 @@ use super::Shared;
 use super::templates::KnownTemplate;
 use crate::orchestration::grow::{self, Directive, InvalidOutcome};
 use crate::orchestration::outcome;
+use crate::sandbox::OutputCommit;
 use crate::store::{ClaimedStep, Completion, StoreError, Verdict};
 use crate::template::StepDefinition;
 
@@ -29,6 +30,7 @@ pub(super) async fn grow(
     step: &ClaimedStep,
     definition: &StepDefinition,
     completion: Completion,
+    output: &OutputCommit,
 ) -> Result<(Completion, Option<Deciding>), StoreError> {
     let Verdict::Complete { result } = &completion.verdict else {
         return Ok((completion, None));
@@ -44,6 +46,8 @@ pub(super) async fn grow(
         step: definition.name.clone(),
         directive,
     };
+    // What the database says of the task must not be older than the results that the step began with.
+    output.wait().await;
     let completion = deciding.plan(shared, completion).await?;
     Ok((completion, Some(deciding)))
 }

@@ -7,10 +7,11 @@
 //! ```
 //!
 //! Nothing flows backwards but the wake-up, and the steps that a commit made ready while there was room for them: they
-//! are claimed in that commit. Each stage holds back the one before it: a full completion channel stops
-//! executors, running executors hold the slots, and the claim asks for no more steps than there are free slots. So the
-//! host never owns work it can't run, and what it owns is bounded by `max_concurrent` however deep the queues are. No
-//! namespace gets all the slots while others are served, so nobody's attempts, however long, keep another's from starting.
+//! are claimed in that commit, and begin while it is on its way to the disk. Each stage holds back the one before it: a
+//! full completion channel stops executors, running executors hold the slots, and the claim asks for no more steps than
+//! there are free slots. So the host never owns work it can't run, and what it owns is bounded by `max_concurrent` however
+//! deep the queues are. No namespace gets all the slots while others are served, so nobody's attempts, however long, keep
+//! another's from starting.
 //!
 //! A host failure is not a step failure: a step that could not be run for the host's own reasons is put back and no
 //! attempt is spent.

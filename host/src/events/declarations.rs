@@ -57,4 +57,10 @@ impl Declarations {
         });
         Ok(Self { events: declared.collect::<Result<_, serde_json::Error>>()?, step_definition: to_raw_value(step)? })
     }
+
+    /// Whether nothing of the step is announced.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use sqlx::{AssertSqlSafe, FromRow, Row};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, Row, ValueRef};
 use uuid::Uuid;
 
 use super::columns::{column, composite};
@@ -197,17 +198,17 @@ impl Completion {
 /// What a commit that goes on answers besides: what the execution of each step needs that was claimed in it, from `held`.
 ///
 /// The server commits when it has written its answer, and sends it when that is done, or as soon as it has 8 KiB of it. So
-/// that much padding follows the steps: they arrive while the commit is on its way to the disk.
-const AND_CLAIMED: &str = ", (each.step).*, padding
+/// the last step comes twice, the second time with that much padding: all of them arrive while the commit is on its way to
+/// the disk.
+const AND_CLAIMED: &str = ", step.*, padding
     from done
     cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) taken
-    left join lateral (
-        select step, null as padding from tasker.claimed_steps(
-            taken.messages, taken.steps, array_fill(clock_timestamp(), array[cardinality(taken.steps)])
-        ) step
-        union all
-        select null, repeat(' ', 8192) where taken.steps is not null
-    ) each on true";
+    left join lateral tasker.claimed_steps(
+        taken.messages, taken.steps, array_fill(clock_timestamp(), array[coalesce(cardinality(taken.steps), 0)])
+    ) with ordinality step on true
+    cross join lateral unnest(
+        case when ordinality = cardinality(taken.steps) then array[null, repeat(' ', 8192)] else array[null] end
+    ) padding";
 
 impl Store {
     /// Commits completions, all in one transaction that is on disk when this returns.
@@ -286,7 +287,7 @@ impl Store {
             true => (queues.hand_over(6), AND_CLAIMED),
             false => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
         };
-        // One row, or one for each step that was claimed and the padding.
+        // One row, or one for each step that was claimed and one with the padding.
         let statement = format!(
             "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5)), {messages}
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
@@ -307,7 +308,8 @@ impl Store {
             if done.is_none() {
                 done = Some(Committed::from_row(&row)?);
             }
-            if goes_on && row.try_get::<Option<Uuid>, _>("step_uuid")?.is_some() {
+            let is_step = || Ok::<_, sqlx::Error>(!is_null(&row, "step_uuid")? && is_null(&row, "padding")?);
+            if goes_on && is_step()? {
                 onwards.take(ClaimedStep::from_row(&row)?).await;
             }
         }
@@ -315,6 +317,10 @@ impl Store {
         line.keep();
         done.ok_or(sqlx::Error::RowNotFound)?.report(completions.len())
     }
+}
+
+fn is_null(row: &PgRow, column: &str) -> Result<bool, sqlx::Error> {
+    Ok(row.try_get_raw(column)?.is_null())
 }
 
 /// A [`Completion`] as the database takes it.

@@ -7,20 +7,22 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::try_join_all;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Connection, Executor, Postgres, Row};
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use sqlx::{Connection, Executor, Row};
+use tokio::sync::Semaphore;
 
+use super::line::Kept;
 use super::{StoreError, guests};
 
 const OLDEST_SERVER: u32 = 150_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that rested longer is tested before it is used; a test costs a round trip.
-const TRUSTED_REST: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED_REST: Duration = Duration::from_secs(1);
+/// Connections of a store that keeps one: the other is opened for a statement that is not of the common way.
+const KEPT_AND_SPARE: u32 = 2;
 
 /// What the functions of the schema set for themselves, for the statements that call them and do with messages what they
 /// answer.
@@ -39,36 +41,9 @@ pub struct Store {
     pub(super) options: PgConnectOptions,
     /// The connections that guests may have at once.
     pub(super) guests: Arc<Semaphore>,
-    /// The only connection, of a store that has one.
-    alone: Option<Arc<Mutex<Option<Rested>>>>,
+    /// The connection that is kept, of a store that has one.
+    pub(super) kept: Option<Arc<Kept>>,
     target: Arc<str>,
-}
-
-/// A connection that is kept, and since when nobody has used it.
-struct Rested {
-    connection: PoolConnection<Postgres>,
-    since: Instant,
-}
-
-/// A connection to ask over. One that is not kept is asked, before somebody else gets it, whether it is well.
-pub(super) struct Line<'a> {
-    connection: PoolConnection<Postgres>,
-    place: Option<MutexGuard<'a, Option<Rested>>>,
-}
-
-impl Line<'_> {
-    /// It has answered: who asks next may have it as it is.
-    pub(super) fn keep(self) {
-        if let Some(mut place) = self.place {
-            *place = Some(Rested { connection: self.connection, since: Instant::now() });
-        }
-    }
-}
-
-impl AsMut<PgConnection> for Line<'_> {
-    fn as_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
 }
 
 impl Store {
@@ -103,27 +78,8 @@ impl Store {
     /// the tables were then.
     #[must_use]
     pub fn alone(&self) -> Self {
-        let pool = pool(1).connect_lazy_with(self.options.clone().options(PLANNED_ONCE));
-        Self { pool, alone: Some(Arc::default()), ..self.clone() }
-    }
-
-    /// A connection for a statement of a step's common way.
-    ///
-    /// The pool asks each connection that comes back whether it is well, which is a round trip after every statement: the
-    /// next one waits for it. So a store of one connection keeps it, as long as it answers.
-    pub(super) async fn line(&self) -> Result<Line<'_>, sqlx::Error> {
-        let Some(alone) = &self.alone else {
-            return Ok(Line { connection: self.pool.acquire().await?, place: None });
-        };
-        let mut place = alone.lock().await;
-        let connection = match place.take() {
-            Some(rested) if rested.since.elapsed() < TRUSTED_REST => rested.connection,
-            rested => {
-                drop(rested);
-                self.pool.acquire().await?
-            }
-        };
-        Ok(Line { connection, place: Some(place) })
+        let pool = pool(KEPT_AND_SPARE).connect_lazy_with(self.options.clone().options(PLANNED_ONCE));
+        Self { pool, kept: Some(Arc::default()), ..self.clone() }
     }
 
     async fn open(options: PgConnectOptions, connections: u32, target: Arc<str>) -> Result<Self, StoreError> {
@@ -132,7 +88,7 @@ impl Store {
         // Held together, they are as many connections as the pool may have.
         let held = try_join_all((0..connections).map(|_| pool.acquire())).await;
         drop(held.map_err(|error| explain(error, &target))?);
-        Ok(Self { pool, options, guests: guests::slots(connections), alone: None, target })
+        Ok(Self { pool, options, guests: guests::slots(connections), kept: None, target })
     }
 
     /// The server and database, as a person would name them; without the password.
@@ -149,8 +105,8 @@ impl Store {
 
     /// Closes every connection, after the calls under way are done.
     pub async fn close(&self) {
-        if let Some(alone) = &self.alone {
-            alone.lock().await.take();
+        if let Some(kept) = &self.kept {
+            kept.give_back().await;
         }
         self.pool.close().await;
     }

@@ -34,6 +34,7 @@ mod events;
 mod growth;
 mod guests;
 mod lease;
+mod line;
 pub mod managed;
 mod migrate;
 mod namespaces;
@@ -56,7 +57,9 @@ pub use audit::{AuditEntry, AuditFilter};
 pub use changes::{Change, ChangePoint, NoChangePoint};
 pub use checkpoint::Checkpoint;
 pub use claim::{ClaimRequest, ClaimedStep};
-pub use complete::{Acceptance, AttemptRecord, Completion, CompletionReport, GoOn, TakeOver, TaskChange, Usage, Verdict};
+pub use complete::{
+    Acceptance, AttemptRecord, Completion, CompletionReport, GoOn, TakeOver, TaskChange, Usage, Verdict,
+};
 pub use components::{ComponentView, FoundComponent, KnownComponent};
 pub use connect::Store;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterStats, DeadLetterUpdate, Investigation};

@@ -160,7 +160,9 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.pool).await?;
+        let mut line = self.line().await?;
+        sqlx::query("select 1").execute(line.as_mut()).await?;
+        line.keep();
         Ok(())
     }
 }

@@ -84,9 +84,11 @@ $$;
 -- them, as for release_workers. Answers which tasks changed, and the messages of the successors that are queued now, in the
 -- order of their namespaces: the caller sends them.
 --
--- A host that has room takes successors over as they become ready: of each namespace in `p_open` as many as it has
+-- A host that has room takes successors over as they become ready: of each namespace in `p_open` at most as many as it has
 -- `p_places`. They are claimed here, in the commit that makes them ready, and neither it nor another host has to look for
 -- them. Their messages, which the caller sends as well, come hidden. Of a namespace that is paused or bounded none is taken.
+-- There is room for the first successors of all, ready or not, so that one update counts down, queues and takes: who
+-- waits for others too is known when its row is locked, and a statement of its own for that would write the lock's log.
 create function tasker.finish_steps(
     p_parents uuid[], p_sink_tasks uuid[], p_failed_tasks uuid[], p_batches uuid[], p_failed_batches uuid[],
     p_host text default null, p_open text[] default '{}', p_places integer[] default '{}',
@@ -138,45 +140,27 @@ begin
     if p_parents is null and v_released is null then
         return;
     end if;
-    if cardinality(p_open) = 0 then
-        -- Nothing is taken over, so one update does: what waited for as many as finished is queued by it.
-        with counted as (
-            update tasker.steps s
-            set pending_parents = s.pending_parents - fewer.parents, updated_at = v_now,
-                state = case when s.state = 'pending' and s.pending_parents = fewer.parents then 'enqueued'
-                    else s.state end
-            from (select * from tasker.successors_of(p_parents, v_released) order by child_uuid) fewer
-            cross join lateral (select state from tasker.steps where step_uuid = fewer.child_uuid offset 0) before
-            where s.step_uuid = any (array[fewer.child_uuid])
-            returning s.step_uuid, s.task_uuid, before.state = 'pending' and s.state = 'enqueued' as ready
-        ), logged as (
-            insert into tasker.transitions (task_uuid, step_uuid, at, from_state, to_state)
-            select task_uuid, step_uuid, v_now, 'pending', 'enqueued' from counted where ready
-        )
-        select array_agg(namespace order by namespace, step_uuid), array_agg(message order by namespace, step_uuid)
-        into ready_namespaces, ready_messages
+    with counted as (
+        update tasker.steps s
+        set pending_parents = s.pending_parents - fewer.parents, updated_at = v_now,
+            state = case when s.state <> 'pending' or s.pending_parents <> fewer.parents then s.state
+                when fewer.room then 'in_progress' else 'enqueued' end,
+            attempts = s.attempts + (fewer.room and s.state = 'pending' and s.pending_parents = fewer.parents)::integer,
+            claims = s.claims + (fewer.room and s.state = 'pending' and s.pending_parents = fewer.parents)::integer,
+            claimed_by = case when fewer.room and s.state = 'pending' and s.pending_parents = fewer.parents then p_host
+                else s.claimed_by end,
+            claimed_at = case when fewer.room and s.state = 'pending' and s.pending_parents = fewer.parents then v_now
+                else s.claimed_at end
         from (
-            select t.namespace, counted.step_uuid,
-                tasker.step_message(counted.task_uuid, counted.step_uuid, t.correlation_id, t.priority) as message
-            from counted cross join lateral (
-                select namespace, correlation_id, priority from tasker.tasks where task_uuid = counted.task_uuid offset 0
-            ) t
-            where counted.ready
-        ) ready;
-    else
-        with held as (
-            select fewer.*, s.task_uuid, s.state = 'pending' and s.pending_parents = fewer.parents as ready
+            select fewer.*, before.state, t.namespace, t.correlation_id, t.priority,
+                coalesce(row_number() over (order by fewer.child_uuid) <= open.places, false) as room
             from tasker.successors_of(p_parents, v_released) fewer
-            join tasker.steps s on s.step_uuid = any (array[fewer.child_uuid])
-            order by fewer.child_uuid
-            for update of s
-        ), placed as (
-            select held.*, t.namespace, t.correlation_id, t.priority, held.ready and coalesce(
-                row_number() over (partition by open.namespace, held.ready order by held.child_uuid) <= open.places, false
-            ) as taken
-            from held
             cross join lateral (
-                select namespace, correlation_id, priority, state from tasker.tasks where task_uuid = held.task_uuid offset 0
+                select task_uuid, state from tasker.steps where step_uuid = fewer.child_uuid offset 0
+            ) before
+            cross join lateral (
+                select namespace, correlation_id, priority, state from tasker.tasks
+                where task_uuid = before.task_uuid offset 0
             ) t
             left join (
                 select given.namespace, given.places from unnest(p_open, p_places) given (namespace, places)
@@ -184,31 +168,25 @@ begin
                 where n.paused_at is null and n.max_concurrent is null
             ) open on open.namespace = t.namespace
                 and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
-        ), counted as (
-            update tasker.steps s
-            set pending_parents = s.pending_parents - placed.parents, updated_at = v_now,
-                state = case when placed.taken then 'in_progress' when placed.ready then 'enqueued' else s.state end,
-                attempts = s.attempts + placed.taken::integer, claims = s.claims + placed.taken::integer,
-                claimed_by = case when placed.taken then p_host else s.claimed_by end,
-                claimed_at = case when placed.taken then v_now else s.claimed_at end
-            from placed
-            where s.step_uuid = any (array[placed.child_uuid])
-            returning s.step_uuid, s.task_uuid, s.attempts, placed.ready, placed.taken, placed.namespace,
-                placed.correlation_id, placed.priority
-        ), logged as (
-            insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
-            select task_uuid, step_uuid, v_now, null, 'pending', 'enqueued' from counted where ready
-            union all
-            select task_uuid, step_uuid, v_now, attempts, 'enqueued', 'in_progress' from counted where taken
-        )
-        select array_agg(namespace) filter (where not taken), array_agg(message) filter (where not taken),
-            array_agg(namespace) filter (where taken), array_agg(message) filter (where taken)
-        into ready_namespaces, ready_messages, taken_namespaces, taken_messages
-        from (
-            select namespace, taken, tasker.step_message(task_uuid, step_uuid, correlation_id, priority) as message
-            from counted where ready
-            order by namespace, step_uuid
-        ) ready;
-    end if;
+        ) fewer
+        where s.step_uuid = any (array[fewer.child_uuid])
+        returning s.step_uuid, s.task_uuid, s.attempts, fewer.state = 'pending' and s.state in ('enqueued', 'in_progress')
+                as ready,
+            fewer.state = 'pending' and s.state = 'in_progress' as taken, fewer.namespace, fewer.correlation_id,
+            fewer.priority
+    ), logged as (
+        insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
+        select task_uuid, step_uuid, v_now, null, 'pending', 'enqueued' from counted where ready
+        union all
+        select task_uuid, step_uuid, v_now, attempts, 'enqueued', 'in_progress' from counted where taken
+    )
+    select array_agg(namespace) filter (where not taken), array_agg(message) filter (where not taken),
+        array_agg(namespace) filter (where taken), array_agg(message) filter (where taken)
+    into ready_namespaces, ready_messages, taken_namespaces, taken_messages
+    from (
+        select namespace, taken, tasker.step_message(task_uuid, step_uuid, correlation_id, priority) as message
+        from counted where ready
+        order by namespace, step_uuid
+    ) ready;
 end
 $$;

@@ -84,11 +84,12 @@ $$;
 -- them, as for release_workers. Answers which tasks changed, and the messages of the successors that are queued now, in the
 -- order of their namespaces: the caller sends them.
 --
--- A host that has room takes successors over as they become ready: of each namespace in `p_open` at most as many as it has
+-- A host that has room takes successors over as they become ready: of each namespace in `p_open` as many as it has
 -- `p_places`. They are claimed here, in the commit that makes them ready, and neither it nor another host has to look for
 -- them. Their messages, which the caller sends as well, come hidden. Of a namespace that is paused or bounded none is taken.
--- There is room for the first successors of all, ready or not, so that one update counts down, queues and takes: who
--- waits for others too is known when its row is locked, and a statement of its own for that would write the lock's log.
+-- There is room for the first successors of a namespace, ready or not, so that one update counts down, queues and takes:
+-- who waits for others too is known when its row is locked, and a statement of its own for that would write the lock's log.
+-- Rows are locked in the order of these places, which is the same for all callers.
 create function tasker.finish_steps(
     p_parents uuid[], p_sink_tasks uuid[], p_failed_tasks uuid[], p_batches uuid[], p_failed_batches uuid[],
     p_host text default null, p_open text[] default '{}', p_places integer[] default '{}',
@@ -153,7 +154,8 @@ begin
                 else s.claimed_at end
         from (
             select fewer.*, before.state, t.namespace, t.correlation_id, t.priority,
-                coalesce(row_number() over (order by fewer.child_uuid) <= open.places, false) as room
+                coalesce(row_number() over (partition by t.namespace order by fewer.child_uuid) <= open.places, false)
+                    as room
             from tasker.successors_of(p_parents, v_released) fewer
             cross join lateral (
                 select task_uuid, state from tasker.steps where step_uuid = fewer.child_uuid offset 0

@@ -18,7 +18,7 @@ use crate::events::Outbox;
 use crate::orchestration::outcome::{self, Terms};
 use crate::orchestration::{checkpoint, event};
 use crate::sandbox::{
-    AttemptError, AttemptReport, CheckpointSink, Invocation, LogRecords, OutputCommit, Prepared, StepOutcome, Usage,
+    AttemptError, AttemptReport, CheckpointSink, Invocation, LogRecords, Prepared, StepOutcome, Usage,
 };
 use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 
@@ -26,12 +26,7 @@ use crate::store::{Checkpoint, ClaimedStep, Lease, Store};
 const SAVE_AGAIN: Duration = Duration::from_millis(200);
 
 /// Makes the attempt. The error says why the host could not: the step is put back then, and no attempt is spent.
-pub(super) async fn attempt(
-    shared: &Shared,
-    mut step: ClaimedStep,
-    signals: &Signals,
-    output: &OutputCommit,
-) -> Result<End, String> {
+pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Signals) -> Result<End, String> {
     let started_at = Utc::now();
     let settings = &shared.settings;
     if step.lapses >= settings.max_lapses {
@@ -44,7 +39,7 @@ pub(super) async fn attempt(
     let callable = &template_step.definition.handler.callable;
 
     let report = match shared.components.find(&step.lease.namespace, callable) {
-        Ok(prepared) => match run(shared, &mut step, &template_step, prepared, signals, output).await? {
+        Ok(prepared) => match run(shared, &mut step, &template_step, prepared, signals).await? {
             Some(report) => report,
             None => return Ok(End::Lost(step.lease)),
         },
@@ -65,12 +60,13 @@ pub(super) async fn attempt(
     };
     let completion = outcome::completion(&step, &terms, started_at, report)
         .map_err(|error| format!("its result can't be written: {error}"))?;
-    let (mut completion, deciding) = growth::grow(shared, &known, &step, template_step.definition, completion, output)
-        .await
-        .map_err(|error| format!("what it adds to its task can't be planned: {error}"))?;
+    let (mut completion, deciding) =
+        growth::grow(shared, &known, &step, template_step.definition, completion, &signals.output)
+            .await
+            .map_err(|error| format!("what it adds to its task can't be planned: {error}"))?;
     if !template_step.declarations.is_empty() {
         // Its publishers may do something that others see.
-        output.wait().await;
+        signals.output.wait().await;
     }
     let announced = shared.events.announce(&step, template_step.declarations, &completion).await;
     completion.events = announced.stored;
@@ -84,7 +80,6 @@ async fn run(
     template_step: &TemplateStep<'_>,
     prepared: &Arc<Prepared>,
     signals: &Signals,
-    output: &OutputCommit,
 ) -> Result<Option<AttemptReport>, String> {
     let (mut usage, mut log) = (Usage::default(), LogRecords::default());
     let callable = &template_step.definition.handler.callable;
@@ -98,7 +93,7 @@ async fn run(
                 .map_err(|error| format!("its event can't be written: {error}"))?,
             limits: template_step.limits.clone(),
             cancellation: signals.wind_down.clone(),
-            output: output.clone(),
+            output: signals.output.clone(),
             checkpoints: Some(sink(&shared.store, &step.lease)),
             client: client.clone(),
             // Made anew for each call: a message shows the checkpoint that the step has by then.
@@ -110,7 +105,7 @@ async fn run(
         log += std::mem::take(&mut report.log);
         match &report.outcome {
             Ok(StepOutcome::Checkpoint(progress)) if checkpoint::advances(step.checkpoint.as_deref(), progress) => {
-                output.wait().await;
+                signals.output.wait().await;
                 let saved = shared.store.save_checkpoint(&step.lease, progress).await;
                 step.checkpoint = saved.map_err(|error| format!("its checkpoint can't be stored: {error}"))?;
                 if step.checkpoint.is_none() {

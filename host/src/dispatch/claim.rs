@@ -18,15 +18,13 @@ pub(super) struct Claimed {
     pub(super) step: ClaimedStep,
     pub(super) slot: Slot,
     pub(super) signals: Signals,
-    /// What its claim rests on.
-    pub(super) output: OutputCommit,
 }
 
 impl Claimed {
     /// The step is this host's from now on, or will be once what its claim rests on is durable.
     pub(super) fn new(shared: &Shared, step: ClaimedStep, slot: Slot, output: OutputCommit) -> Self {
-        let signals = shared.in_flight.insert(&step.lease, &shared.draining, output.clone());
-        Self { step, slot, signals, output }
+        let signals = shared.in_flight.insert(&step.lease, &shared.draining, output);
+        Self { step, slot, signals }
     }
 }
 

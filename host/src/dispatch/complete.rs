@@ -138,10 +138,10 @@ impl<'a> Onwards<'a> {
     fn new(shared: &'a Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Self {
         let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
         let of = |ended: &Ended| ended.completion.lease.namespace.clone();
-        let mut namespaces: Vec<String> = attempts.iter().map(of).filter(|name| !shared.backlog.holds(name)).collect();
+        let all = attempts.iter().filter(|_| claimed.is_some()).map(of);
+        let mut namespaces: Vec<String> = all.filter(|name| !shared.backlog.holds(name)).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
-        namespaces.retain(|_| claimed.is_some());
         let slots = namespaces.iter().flat_map(|name| shared.slots.take_ahead(name, BATCH)).collect();
         let (notice, output) = OutputCommit::under_way();
         Self { shared, slots, claimed, taken: Vec::new(), notice, output }

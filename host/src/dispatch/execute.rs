@@ -13,7 +13,6 @@ use super::attempt::attempt;
 use super::claim::Claimed;
 use super::complete::{End, Finished};
 use super::in_flight::Signals;
-use crate::sandbox::OutputCommit;
 use crate::store::ClaimedStep;
 
 pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed>, finished: mpsc::Sender<Finished>) {
@@ -42,22 +41,22 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
 
 /// Runs one step and hands its end to the completion channel. The slot is free as soon as the channel has taken it.
 async fn execute(shared: Arc<Shared>, claimed: Claimed, finished: mpsc::Sender<Finished>) {
-    let Claimed { step, slot, signals, output } = claimed;
+    let Claimed { step, slot, signals } = claimed;
     let end = tokio::select! {
-        end = end_of(&shared, step, &signals, &output) => end,
+        end = end_of(&shared, step, &signals) => end,
         // There is nobody to tell: the step is not this host's, or will be by another claim.
-        () = output.failed() => return,
+        () = signals.output.failed() => return,
     };
-    if finished.send(Finished { end, output }).await.is_err() {
+    if finished.send(Finished { end, output: signals.output }).await.is_err() {
         tracing::error!("the completion channel is closed: the step runs again when its lease has lapsed");
     }
     drop(slot);
 }
 
 /// Makes the attempt, unless something comes between.
-async fn end_of(shared: &Shared, step: ClaimedStep, signals: &Signals, output: &OutputCommit) -> End {
+async fn end_of(shared: &Shared, step: ClaimedStep, signals: &Signals) -> End {
     let lease = step.lease.clone();
-    let attempt = AssertUnwindSafe(attempt(shared, step, signals, output)).catch_unwind();
+    let attempt = AssertUnwindSafe(attempt(shared, step, signals)).catch_unwind();
     tokio::select! {
         ended = attempt => match ended {
             Ok(Ok(end)) => end,

@@ -21,7 +21,6 @@ pub(super) struct InFlight {
 struct Owned {
     lease: Lease,
     signals: Signals,
-    output: OutputCommit,
 }
 
 /// What a running attempt can be told.
@@ -31,13 +30,15 @@ pub(super) struct Signals {
     pub(super) lost: CancellationToken,
     /// It should wind down: its task was cancelled, or the host is draining.
     pub(super) wind_down: CancellationToken,
+    /// What its claim rests on is durable, or came to nothing.
+    pub(super) output: OutputCommit,
 }
 
 impl InFlight {
     /// Owns a step whose claim rests on `output`. Its attempt winds down when `draining` is set, too.
     pub(super) fn insert(&self, lease: &Lease, draining: &CancellationToken, output: OutputCommit) -> Signals {
-        let signals = Signals { lost: CancellationToken::new(), wind_down: draining.child_token() };
-        let owned = Owned { lease: lease.clone(), signals: signals.clone(), output };
+        let signals = Signals { lost: CancellationToken::new(), wind_down: draining.child_token(), output };
+        let owned = Owned { lease: lease.clone(), signals: signals.clone() };
         self.lock().insert(lease.step_uuid, owned);
         signals
     }
@@ -70,7 +71,7 @@ impl InFlight {
 
     /// The leases that can be renewed: the database knows nothing of a claim that is not committed.
     pub(super) fn leases(&self) -> Vec<Lease> {
-        self.lock().values().filter(|owned| owned.output.is_done()).map(|owned| owned.lease.clone()).collect()
+        self.lock().values().filter(|owned| owned.signals.output.is_done()).map(|owned| owned.lease.clone()).collect()
     }
 
     pub(super) fn len(&self) -> usize {

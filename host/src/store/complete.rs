@@ -293,8 +293,8 @@ impl Store {
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
                 next_retry_ms{and_claimed}"
         );
-        // The last is for a commit that goes on.
         let mut line = self.line().await?;
+        // The last parameter is for a commit that goes on.
         let mut rows = sqlx::query(AssertSqlSafe(statement))
             .bind(column(completions, CompletionRow::from))
             .bind(Vec::from_iter(completions.iter().filter_map(Completion::touched_task)))

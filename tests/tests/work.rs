@@ -62,7 +62,7 @@ async fn run_each_alone(store: &Store, tasks: usize) {
     for place in 0..tasks {
         create_tasks(store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 1).await;
         let places = vec![(place % 2) as u32];
-        let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places, lease: LEASE };
+        let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places, lease: LEASE, ..GoOn::default() };
         for _ in 0..STEPS {
             let mut steps = claim(store, 1).await;
             while !steps.is_empty() {
@@ -89,7 +89,7 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
     let loaded = template::load(&package("linear").join("template.yaml")).expect("the example's template");
     registered(&server.store, &loaded).await.expect("the template can be registered");
     let nothing = GoOn::default();
-    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![1], lease: LEASE };
+    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![1], lease: LEASE, ..GoOn::default() };
 
     // The first rows make the first pages.
     create_tasks(&server.store, NAMESPACE, TEMPLATE, r#"{"even_number": 6}"#, 100).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::Shared;
-use super::complete::{End, Ended};
+use super::complete::{End, Ended, Origin};
 use super::growth;
 use super::in_flight::Signals;
 use super::templates::TemplateStep;
@@ -32,7 +32,12 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     if step.lapses >= settings.max_lapses {
         tracing::error!(lapses = step.lapses, "the step brings down the hosts that run it: it is failed");
         let completion = outcome::worker_unavailable(&step, &settings.worker_id).map_err(|error| error.to_string())?;
-        return Ok(End::Attempt(Box::new(Ended { completion, outbox: Outbox::default(), deciding: None })));
+        return Ok(End::Attempt(Box::new(Ended {
+            completion,
+            outbox: Outbox::default(),
+            deciding: None,
+            origin: None,
+        })));
     }
     let known = shared.templates.get(step.template_uuid).await.map_err(|error| error.to_string())?;
     let template_step = known.step(step.template_step()).map_err(|error| error.to_string())?;
@@ -70,7 +75,8 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     }
     let announced = shared.events.announce(&step, template_step.declarations, &completion).await;
     completion.events = announced.stored;
-    Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding })))
+    let origin = Some(Origin { step, template: known });
+    Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding, origin })))
 }
 
 /// Calls the handler until it has a verdict; none if the lease was lost on the way.

@@ -60,7 +60,7 @@ mod tests {
         ClaimedStep {
             lease: Lease {
                 namespace: namespace.to_owned(),
-                message_id: 1,
+                message_id: 1.into(),
                 task_uuid: Uuid::nil(),
                 step_uuid: Uuid::nil(),
                 claim: 1,

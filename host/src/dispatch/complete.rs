@@ -4,10 +4,7 @@
 //! together in the next commit. So an idle host answers at the speed of one commit, and a busy one pays for one commit
 //! a batch. Only ends of namespaces whose steps wait for slots anyway wait for each other.
 //!
-//! What may run next is claimed in the same commit, as far as there are slots: a chain of steps costs a commit for each
-//! and no claim. That would pass over whatever waits in the queues, so it is not done for a namespace with a backlog. Such
-//! a step begins before the commit is on disk, so that the wait for the disk is no part of a chain's time; nothing of it is
-//! seen outside, and it does not end, before the commit has (`sandbox::OutputCommit`).
+//! What may run next is claimed in the same commit (`onwards`), so a chain of steps costs a commit for each and no claim.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +16,12 @@ use super::Shared;
 use super::backlog;
 use super::claim::Claimed;
 use super::growth::Deciding;
-use super::slots::Slot;
+use super::onwards::Onwards;
+use super::templates::KnownTemplate;
 use super::wake::Work;
 use crate::events::Outbox;
-use crate::sandbox::{CommitNotice, OutputCommit};
-use crate::store::{Acceptance, ClaimedStep, Completion, CompletionReport, GoOn, Lease, StoreError, TakeOver};
+use crate::sandbox::OutputCommit;
+use crate::store::{Acceptance, ClaimedStep, Completion, CompletionReport, Lease, StoreError};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
 const BATCH: usize = 100;
@@ -57,6 +55,14 @@ pub(super) struct Ended {
     pub(super) outbox: Outbox,
     /// What its growth was planned from, if it decides over its task.
     pub(super) deciding: Option<Deciding>,
+    /// What the step's successors are foreseen from, if it ran.
+    pub(super) origin: Option<Origin>,
+}
+
+/// A step as it was claimed, and the template of its task.
+pub(super) struct Origin {
+    pub(super) step: ClaimedStep,
+    pub(super) template: Arc<KnownTemplate>,
 }
 
 impl End {
@@ -121,85 +127,38 @@ async fn wait_for_company(shared: &Shared, more: &mut mpsc::Receiver<Finished>, 
     }
 }
 
-/// Slots for what may run once others are complete, and where those go that get one. Their attempts begin while the commit
-/// is on its way to the disk.
-struct Onwards<'a> {
-    shared: &'a Shared,
-    slots: Vec<Slot>,
-    /// Nobody where nothing goes on.
-    claimed: Option<mpsc::Sender<Claimed>>,
-    taken: Vec<Lease>,
-    notice: CommitNotice,
-    output: OutputCommit,
-}
-
-impl<'a> Onwards<'a> {
-    /// Nothing goes on where other steps wait for slots, or while the host drains.
-    fn new(shared: &'a Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Self {
-        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
-        let of = |ended: &Ended| ended.completion.lease.namespace.clone();
-        let all = attempts.iter().filter(|_| claimed.is_some()).map(of);
-        let mut namespaces: Vec<String> = all.filter(|name| !shared.backlog.holds(name)).collect();
-        namespaces.sort_unstable();
-        namespaces.dedup();
-        let slots = namespaces.iter().flat_map(|name| shared.slots.take_ahead(name, BATCH)).collect();
-        let (notice, output) = OutputCommit::under_way();
-        Self { shared, slots, claimed, taken: Vec::new(), notice, output }
-    }
-
-    fn go_on(&self, lease: Duration) -> GoOn {
-        let mut go_on = GoOn { lease, ..GoOn::default() };
-        for slots in self.slots.chunk_by(|a, b| a.namespace() == b.namespace()) {
-            go_on.namespaces.push(slots[0].namespace().to_owned());
-            go_on.places.push(slots.len() as u32);
-        }
-        go_on
-    }
-
-    /// The steps are this host's.
-    fn committed(self) {
-        self.notice.durable();
-    }
-
-    /// They are not, as far as it knows: their attempts end, and nothing came of them.
-    fn failed(self) {
-        self.taken.iter().for_each(|lease| self.shared.in_flight.remove(lease));
-    }
-}
-
-impl TakeOver for Onwards<'_> {
-    async fn take(&mut self, step: ClaimedStep) {
-        let place = self.slots.iter().position(|slot| slot.namespace() == step.lease.namespace);
-        let (Some(place), Some(claimed)) = (place, &self.claimed) else { return };
-        self.taken.push(step.lease.clone());
-        let step = Claimed::new(self.shared, step, self.slots.swap_remove(place), self.output.clone());
-        if claimed.send(step).await.is_err() {
-            tracing::error!("nothing runs steps any more: the step runs again when its lease has lapsed");
-        }
-    }
-}
-
 /// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused.
 async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakSender<Claimed>) {
     let mut pauses = pauses();
+    let mut is_first = true;
     loop {
         let mut onwards = Onwards::new(shared, &attempts, claimed);
-        let go_on = onwards.go_on(shared.settings.lease);
-        let (completions, following): (Vec<_>, Vec<_>) =
-            attempts.into_iter().map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding))).unzip();
+        if is_first {
+            onwards.begin(&attempts).await;
+        }
+        is_first = false;
+        let go_on = onwards.go_on();
+        let (completions, following): (Vec<_>, Vec<_>) = attempts
+            .into_iter()
+            .map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding, attempt.origin)))
+            .unzip();
         // Of a backlog that grows there is nothing to tell.
         let namespaces = completions.iter().map(|completion| completion.lease.namespace.as_str());
         let news = Work::of(namespaces.filter(|namespace| !shared.backlog.holds(namespace)));
         let sent = Instant::now();
         let committed = shared.completions.complete_and_go_on(&completions, &go_on, &mut onwards).await;
-        let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding))| Ended {
+        let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding, origin))| Ended {
             completion,
             outbox,
             deciding,
+            origin,
         });
         let error = match committed {
             Ok(report) => {
-                onwards.committed();
+                let left = onwards.committed();
+                if !left.is_empty() {
+                    release(shared, &left).await;
+                }
                 attempts = Vec::new();
                 announce(shared, &report, news, sent.elapsed());
                 for (attempt, acceptance) in together.zip(&report.accepted) {

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn lease_of(task_uuid: Uuid, step_uuid: Uuid, claim: i32) -> Lease {
-        Lease { namespace: "n".into(), message_id: 1, task_uuid, step_uuid, claim, guarded: false }
+        Lease { namespace: "n".into(), message_id: 1.into(), task_uuid, step_uuid, claim, guarded: false }
     }
 
     #[test]

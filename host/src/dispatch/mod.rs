@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Nothing flows backwards but the wake-up, and the steps that a commit made ready while there was room for them: they
-//! are claimed in that commit, and begin while it is on its way to the disk. Each stage holds back the one before it: a
+//! are claimed in that commit, and do not wait for it to begin (`onwards`). Each stage holds back the one before it: a
 //! full completion channel stops executors, running executors hold the slots, and the claim asks for no more steps than
 //! there are free slots. So the host never owns work it can't run, and what it owns is bounded by `max_concurrent` however
 //! deep the queues are. No namespace gets all the slots while others are served, so nobody's attempts, however long, keep
@@ -27,6 +27,7 @@ mod growth;
 mod in_flight;
 mod leases;
 mod neighbours;
+mod onwards;
 mod slots;
 mod templates;
 mod wake;
@@ -56,6 +57,7 @@ use backlog::Backlog;
 use due::DueTimer;
 use in_flight::InFlight;
 use neighbours::Neighbours;
+use onwards::Distrust;
 use slots::Slots;
 use templates::Templates;
 
@@ -112,6 +114,7 @@ struct Shared {
     neighbours: Neighbours,
     slots: Arc<Slots>,
     backlog: Backlog,
+    distrust: Distrust,
     wake: Wake,
     metrics: Metrics,
     changes: broadcast::Sender<TaskChange>,
@@ -194,6 +197,7 @@ impl Dispatch {
         let shared = Arc::new(Shared {
             slots: Arc::new(Slots::new(settings.max_concurrent.max(1), max_share, wake.clone())),
             backlog: Backlog::default(),
+            distrust: Distrust::default(),
             templates: Templates::new(store.clone(), &settings, components.clone()),
             in_flight: InFlight::default(),
             due: DueTimer::default(),

@@ -13,6 +13,7 @@ use super::components::Components;
 use crate::config::LimitPolicy;
 use crate::events::Declarations;
 use crate::orchestration::event;
+use crate::orchestration::successors::Successors;
 use crate::sandbox::Limits;
 use crate::store::{Store, StoreError};
 use crate::template::{Schema, SchemaError, StepDefinition, Template};
@@ -35,6 +36,8 @@ pub(super) enum TemplateError {
 /// A template, with what each of its attempts needs prepared once.
 pub(super) struct KnownTemplate {
     pub(super) template: Template,
+    /// Who follows whom, where that can be foreseen.
+    pub(super) successors: Option<Successors>,
     uuid: Uuid,
     prepared: HashMap<String, PreparedStep>,
 }
@@ -69,7 +72,7 @@ impl KnownTemplate {
             Ok((step.name.clone(), PreparedStep { place, event_part, result_schema, declarations, limits }))
         };
         let prepared = template.steps.iter().enumerate().map(prepare).collect::<Result<_, TemplateError>>()?;
-        Ok(Self { template, uuid, prepared })
+        Ok(Self { successors: Successors::of(&template), template, uuid, prepared })
     }
 
     /// The step `name` of the template.

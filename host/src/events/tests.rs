@@ -38,7 +38,7 @@ fn step(namespace: &str) -> ClaimedStep {
     ClaimedStep {
         lease: Lease {
             namespace: namespace.into(),
-            message_id: 1,
+            message_id: 1.into(),
             task_uuid: Uuid::from_u128(1),
             step_uuid: Uuid::from_u128(2),
             claim: 1,

@@ -19,7 +19,7 @@ use crate::registry::Handler;
 use crate::sandbox::{
     CheckpointSink, HostFailure, Invocation, Limits, LogRecords, Prepared, Sandbox, StepOutcome, Usage,
 };
-use crate::store::{Checkpoint, ClaimedStep, Completion, Lease};
+use crate::store::{Checkpoint, ClaimedStep, Completion, Lease, MessageId};
 use crate::template::{self, StepDefinition};
 
 /// What a handler is called with, as if a task had brought it.
@@ -135,7 +135,7 @@ fn step(namespace: &str, definition: &StepDefinition, trial: Trial) -> Result<Cl
     Ok(ClaimedStep {
         lease: Lease {
             namespace: namespace.to_owned(),
-            message_id: 0,
+            message_id: MessageId::default(),
             task_uuid,
             step_uuid: Uuid::now_v7(),
             claim: 1,

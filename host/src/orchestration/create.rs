@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::identity::{KeyMissing, identity};
-use crate::store::{NewStep, NewTask, TemplateChoice, TemplateRow};
-use crate::template::{PlanError, Schema, SchemaError, Template, plan};
+use super::planned::PlannedSteps;
+use crate::store::{NewTask, TemplateChoice, TemplateRow};
+use crate::template::{PlanError, Schema, SchemaError, Template};
 
 /// Labels of one task.
 const MAX_TAGS: usize = 100;
@@ -107,6 +108,7 @@ pub struct Duplicate {
 pub struct Plannable {
     template_uuid: Uuid,
     definition: Template,
+    steps: PlannedSteps,
 }
 
 impl Plannable {
@@ -114,10 +116,11 @@ impl Plannable {
     ///
     /// # Errors
     ///
-    /// The stored template is not what it must be.
+    /// The stored template is not what it must be, or can't be planned.
     pub fn new(template: &TemplateRow, environment: &str) -> Result<Self, CreateError> {
         let definition: Template = serde_json::from_str(template.configuration.get())?;
-        Ok(Self { template_uuid: template.template_uuid, definition: definition.for_environment(environment) })
+        let definition = definition.for_environment(environment);
+        Ok(Self { template_uuid: template.template_uuid, steps: PlannedSteps::of(&definition)?, definition })
     }
 
     /// Plans it for `request`, as the one that is current when the task is created. Identifiers are version 7 UUIDs, so
@@ -128,29 +131,14 @@ impl Plannable {
     /// The request or its context is not what it must be.
     pub fn plan(&self, request: TaskRequest) -> Result<NewTask, CreateError> {
         request.check()?;
-        let Self { template_uuid, definition } = self;
+        let Self { template_uuid, definition, steps } = self;
         check_context(definition, &request.context)?;
         let choice = if request.version.is_some() { TemplateChoice::OfVersion } else { TemplateChoice::Newest };
         let identity = identity(definition, &request.context, request.idempotency_key.as_deref())
             .map_err(|KeyMissing| CreateError::IdempotencyKeyMissing { template: definition.to_string() })?;
-        let plan = plan(definition)?;
-        let steps = plan
-            .steps
-            .iter()
-            .map(|planned| {
-                let step = planned.definition;
-                Ok(NewStep {
-                    step_uuid: Uuid::now_v7(),
-                    name: step.name.clone(),
-                    parents: planned.parents.clone(),
-                    max_attempts: step.retry.max_attempts.try_into().unwrap_or(i32::MAX),
-                    retryable: step.retry.retryable,
-                    inputs: serde_json::value::to_raw_value(&step.handler.initialization)?,
-                })
-            })
-            .collect::<Result<_, serde_json::Error>>()?;
+        let task_uuid = Uuid::now_v7();
         Ok(NewTask {
-            task_uuid: Uuid::now_v7(),
+            task_uuid,
             template_uuid: *template_uuid,
             choice,
             namespace: definition.namespace_name.clone(),
@@ -165,8 +153,8 @@ impl Plannable {
             correlation_id: request.correlation_id.unwrap_or_else(Uuid::now_v7),
             parent_correlation_id: request.parent_correlation_id,
             identity,
-            grows: plan.grows,
-            steps,
+            grows: steps.grows(),
+            steps: steps.of_task(task_uuid),
         })
     }
 }

@@ -135,7 +135,7 @@ mod tests {
         let step = ClaimedStep {
             lease: Lease {
                 namespace: "n".into(),
-                message_id: 1,
+                message_id: 1.into(),
                 task_uuid: Uuid::now_v7(),
                 step_uuid: Uuid::now_v7(),
                 claim: 1,

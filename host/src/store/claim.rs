@@ -132,7 +132,7 @@ impl<'r> FromRow<'r, PgRow> for ClaimedStep {
     fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
         let lease = Lease {
             namespace: row.try_get("namespace")?,
-            message_id: row.try_get("message_id")?,
+            message_id: row.try_get::<i64, _>("message_id")?.into(),
             task_uuid: row.try_get("task_uuid")?,
             step_uuid: row.try_get("step_uuid")?,
             claim: row.try_get("claim")?,
@@ -207,23 +207,27 @@ struct Results {
     results: Vec<Option<Json<Box<RawValue>>>>,
 }
 
+/// What handlers see of a step before theirs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct StepResult<'a> {
+pub(crate) struct StepResult<'a> {
     step_uuid: Uuid,
     success: bool,
     status: &'static str,
     result: Option<&'a RawValue>,
 }
 
+impl<'a> StepResult<'a> {
+    pub(crate) fn new(step_uuid: Uuid, result: Option<&'a RawValue>) -> Self {
+        Self { step_uuid, success: true, status: "completed", result }
+    }
+}
+
 impl Serialize for Results {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let results = self.steps.iter().zip(&self.results).map(|(step_uuid, result)| StepResult {
-            step_uuid: *step_uuid,
-            success: true,
-            status: "completed",
-            result: result.as_ref().map(|Json(result)| &**result),
-        });
+        let results = self.steps.iter().zip(&self.results);
+        let results =
+            results.map(|(step, result)| StepResult::new(*step, result.as_ref().map(|Json(result)| &**result)));
         serializer.collect_map(self.names.iter().zip(results))
     }
 }

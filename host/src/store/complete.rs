@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, FromRow, Row, ValueRef};
 use uuid::Uuid;
 
@@ -100,6 +100,8 @@ pub struct GoOn {
     pub places: Vec<u32>,
     /// For how long the steps are its own unless renewed.
     pub lease: Duration,
+    /// Whether it has begun with some of them, see [`TakeOver::has_begun`].
+    pub foresees: bool,
 }
 
 /// What a commit of completions brought.
@@ -117,12 +119,20 @@ pub struct CompletionReport {
 
 /// Who goes on with what a commit claims.
 pub trait TakeOver {
+    /// Whether it has begun with this step, whose message this is: then it knows what the step needs. The commit is durable.
+    /// Not asked unless the host [foresees](GoOn::foresees).
+    fn has_begun(&mut self, step: Uuid, message: i64) -> bool;
+
     /// Gets one of the steps. The commit is not durable yet, and may still fail.
     fn take(&mut self, step: ClaimedStep) -> impl Future<Output = ()> + Send;
 }
 
 /// Keeps them until the commit is done.
 impl TakeOver for Vec<ClaimedStep> {
+    fn has_begun(&mut self, _: Uuid, _: i64) -> bool {
+        false
+    }
+
     async fn take(&mut self, step: ClaimedStep) {
         self.push(step);
     }
@@ -210,6 +220,11 @@ const AND_CLAIMED: &str = ", step.*, padding
         case when ordinality = cardinality(taken.steps) then array[null, repeat(' ', 8192)] else array[null] end
     ) padding";
 
+/// What a commit that goes on answers besides where the host has begun with what it claims: only which steps these are. What
+/// the execution of a step needs takes the server a quarter of the commit's time to gather.
+const AND_WHICH: &str = ", messages, steps
+    from done cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) taken";
+
 impl Store {
     /// Commits completions, all in one transaction that is on disk when this returns.
     ///
@@ -283,9 +298,10 @@ impl Store {
         let growing = (1..).zip(completions).filter(|(_, done)| done.growth.is_some()).map(|(place, _)| place);
         let queues = Queues::of(completions.iter().map(|done| done.lease.namespace.as_str()));
         let goes_on = !go_on.namespaces.is_empty();
-        let (messages, and_claimed) = match goes_on {
-            true => (queues.hand_over(6), AND_CLAIMED),
-            false => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
+        let (messages, and_claimed) = match (goes_on, go_on.foresees) {
+            (true, false) => (queues.hand_over(6), AND_CLAIMED),
+            (true, true) => (queues.hand_over(6), AND_WHICH),
+            (false, _) => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
         };
         // One row, or one for each step that was claimed and one with the padding.
         let statement = format!(
@@ -304,18 +320,57 @@ impl Store {
             .bind(go_on.lease.as_secs_f64())
             .fetch(line.as_mut());
         let mut done = None;
+        let mut which = Which::default();
         while let Some(row) = rows.try_next().await? {
             if done.is_none() {
                 done = Some(Committed::from_row(&row)?);
             }
             let is_step = || Ok::<_, sqlx::Error>(!is_null(&row, "step_uuid")? && is_null(&row, "padding")?);
-            if goes_on && is_step()? {
+            if goes_on && go_on.foresees {
+                which = Which::from_row(&row)?;
+            } else if goes_on && is_step()? {
                 onwards.take(ClaimedStep::from_row(&row)?).await;
             }
         }
         drop(rows);
-        line.keep();
+        let others: Vec<_> = which.claimed().filter(|(step, message)| !onwards.has_begun(*step, *message)).collect();
+        match claimed(line.as_mut(), &others).await {
+            Ok(steps) => {
+                line.keep();
+                for step in steps {
+                    onwards.take(step).await;
+                }
+            }
+            Err(error) => tracing::error!(
+                %error, steps = others.len(), "can't read what was claimed: the steps run again when their leases have lapsed"
+            ),
+        }
         done.ok_or(sqlx::Error::RowNotFound)?.report(completions.len())
+    }
+}
+
+/// What the execution of claimed steps needs; of each its key and its message are known.
+async fn claimed(connection: &mut PgConnection, steps: &[(Uuid, i64)]) -> Result<Vec<ClaimedStep>, sqlx::Error> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as("select * from tasker.claimed_steps($1, $2, array_fill(clock_timestamp(), array[cardinality($1)]))")
+        .bind(column(steps, |(_, message)| *message))
+        .bind(column(steps, |(step, _)| *step))
+        .fetch_all(connection)
+        .await
+}
+
+/// The steps that a commit claimed: the same places of both.
+#[derive(Default, sqlx::FromRow)]
+struct Which {
+    messages: Option<Vec<i64>>,
+    steps: Option<Vec<Uuid>>,
+}
+
+impl Which {
+    fn claimed(self) -> impl Iterator<Item = (Uuid, i64)> {
+        self.steps.unwrap_or_default().into_iter().zip(self.messages.unwrap_or_default())
     }
 }
 
@@ -329,7 +384,7 @@ struct CompletionRow<'a> {
     step_uuid: Uuid,
     claim: i32,
     namespace: &'a str,
-    message: i64,
+    message: Option<i64>,
     verdict: &'static str,
     delay_ms: Option<i64>,
     result: Option<&'a str>,
@@ -360,7 +415,7 @@ impl<'a> From<&'a Completion> for CompletionRow<'a> {
             step_uuid: lease.step_uuid,
             claim: lease.claim,
             namespace: &lease.namespace,
-            message: lease.message_id,
+            message: lease.message_id.get(),
             verdict: verdict.name(),
             delay_ms: verdict.delay_ms(),
             result: verdict.result(),

@@ -1,5 +1,6 @@
 //! Leases: for how long a claimed step's message stays hidden from other hosts.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -9,12 +10,12 @@ use super::{Store, StoreError};
 
 /// The right to finish a claimed step. Current until the step is completed, put back, or claimed again after its time
 /// ran out.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// Whose queue the message is in.
     pub namespace: String,
     /// The message.
-    pub message_id: i64,
+    pub message_id: MessageId,
     /// The step's task.
     pub task_uuid: Uuid,
     /// The step.
@@ -23,6 +24,30 @@ pub struct Lease {
     pub claim: i32,
     /// Whether the step's end changes its task as well, whatever it is: it has no successors, or its task grows.
     pub guarded: bool,
+}
+
+/// The number of a step's message in its queue. Of a step that a host begins with before it is claimed it is learnt from the
+/// claim; clones learn it together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessageId(Arc<OnceLock<i64>>);
+
+impl MessageId {
+    /// The number; none as long as the step is not claimed.
+    #[must_use]
+    pub fn get(&self) -> Option<i64> {
+        self.0.get().copied()
+    }
+
+    /// The step is claimed, and this is its message. What was learnt first stays.
+    pub fn learn(&self, number: i64) {
+        self.0.get_or_init(|| number);
+    }
+}
+
+impl From<i64> for MessageId {
+    fn from(number: i64) -> Self {
+        Self(Arc::new(OnceLock::from(number)))
+    }
 }
 
 impl Store {
@@ -36,7 +61,7 @@ impl Store {
             .bind(column(leases, |lease| lease.step_uuid))
             .bind(column(leases, |lease| lease.claim))
             .bind(column(leases, |lease| lease.namespace.as_str()))
-            .bind(column(leases, |lease| lease.message_id))
+            .bind(column(leases, |lease| lease.message_id.get()))
             .bind(length.as_secs_f64())
             .fetch_all(&self.pool)
             .await?;
@@ -53,7 +78,7 @@ impl Store {
             .bind(column(leases, |lease| lease.step_uuid))
             .bind(column(leases, |lease| lease.claim))
             .bind(column(leases, |lease| lease.namespace.as_str()))
-            .bind(column(leases, |lease| lease.message_id))
+            .bind(column(leases, |lease| lease.message_id.get()))
             .fetch_one(&self.pool)
             .await?;
         Ok(released.unsigned_abs())

@@ -57,6 +57,7 @@ pub use api_keys::{ApiKey, NewApiKey};
 pub use audit::{AuditEntry, AuditFilter};
 pub use changes::{Change, ChangePoint, NoChangePoint};
 pub use checkpoint::Checkpoint;
+pub(crate) use claim::StepResult;
 pub use claim::{ClaimRequest, ClaimedStep};
 pub use complete::{
     Acceptance, AttemptRecord, Completion, CompletionReport, GoOn, TakeOver, TaskChange, Usage, Verdict,
@@ -68,7 +69,7 @@ pub use direct_events::{DirectlyPublished, NewDirectEvent};
 pub use error::StoreError;
 pub use events::QueuedEvent;
 pub use growth::{ExistingStep, GrownStep, Growth, GrowthState, NewBatch};
-pub use lease::Lease;
+pub use lease::{Lease, MessageId};
 pub use migrate::{MigrationState, MigrationStatus};
 pub use namespaces::NamespaceView;
 pub use operate::{Action, OperateError, Operated, Operator};

@@ -453,7 +453,11 @@ impl Cluster<'_> {
             "update pgmq.q_worker_{}_queue set vt = clock_timestamp() where msg_id = $1",
             lease.namespace.to_lowercase()
         );
-        sqlx::query(AssertSqlSafe(update)).bind(lease.message_id).execute(self.pool).await.map_err(told("lapse"))?;
+        sqlx::query(AssertSqlSafe(update))
+            .bind(lease.message_id.get())
+            .execute(self.pool)
+            .await
+            .map_err(told("lapse"))?;
         Ok(())
     }
 

@@ -1,11 +1,17 @@
 use sqlx::Executor;
 use tasker_wasm_host::store::{ClaimedStep, CompletionReport, GoOn, StepState, TakeOver};
+use uuid::Uuid;
 
 use super::support::{Bench, LEASE, NAMESPACE, plan, request, succeeded, template_of};
 
 /// Completes a step with room for so many others. Answers what that brought, and which of them are claimed.
 async fn complete(bench: &Bench, step: &ClaimedStep, places: u32) -> (CompletionReport, Vec<ClaimedStep>) {
-    let go_on = GoOn { namespaces: vec![NAMESPACE.into(), "elsewhere".into()], places: vec![places, 9], lease: LEASE };
+    let go_on = GoOn {
+        namespaces: vec![NAMESPACE.into(), "elsewhere".into()],
+        places: vec![places, 9],
+        lease: LEASE,
+        ..GoOn::default()
+    };
     let mut claimed = Vec::new();
     let report = bench.store.complete_and_go_on(&[succeeded(step)], &go_on, &mut claimed).await.unwrap();
     (report, claimed)
@@ -91,7 +97,7 @@ async fn what_a_host_goes_on_with_has_a_message_even_where_the_one_before_has_lo
 
     bench.lapse_leases().await;
     let again = bench.claim_one().await;
-    assert_eq!((again.name.as_str(), again.lease.message_id), ("b", claimed[0].lease.message_id));
+    assert_eq!((again.name.as_str(), &again.lease.message_id), ("b", &claimed[0].lease.message_id));
 }
 
 #[tokio::test]
@@ -106,7 +112,12 @@ async fn steps_of_several_namespaces_go_on_in_one_commit_each_with_a_message_of_
         .unwrap();
     let claimed = bench.store.claim_steps(&request(&[NAMESPACE, "smithy"], 10)).await.unwrap();
 
-    let go_on = GoOn { namespaces: vec![NAMESPACE.into(), "smithy".into()], places: vec![9, 1], lease: LEASE };
+    let go_on = GoOn {
+        namespaces: vec![NAMESPACE.into(), "smithy".into()],
+        places: vec![9, 1],
+        lease: LEASE,
+        ..GoOn::default()
+    };
     let ends: Vec<_> = claimed.iter().map(succeeded).collect();
     let mut claimed = Vec::new();
     let report = bench.store.complete_and_go_on(&ends, &go_on, &mut claimed).await.unwrap();
@@ -116,7 +127,7 @@ async fn steps_of_several_namespaces_go_on_in_one_commit_each_with_a_message_of_
         assert_eq!(step.lease.namespace, queue);
         let message = format!("select message ->> 'step_uuid' from pgmq.q_worker_{queue}_queue where msg_id = $1");
         let of: String = sqlx::query_scalar(sqlx::AssertSqlSafe(message))
-            .bind(step.lease.message_id)
+            .bind(step.lease.message_id.get())
             .fetch_one(&bench.pool)
             .await
             .unwrap();
@@ -133,6 +144,10 @@ struct Onlooker<'a> {
 }
 
 impl TakeOver for Onlooker<'_> {
+    fn has_begun(&mut self, _: Uuid, _: i64) -> bool {
+        false
+    }
+
     async fn take(&mut self, step: ClaimedStep) {
         let steps = self.bench.store.steps(step.lease.task_uuid).await.unwrap();
         self.seen.extend(steps.iter().filter(|seen| seen.name == step.name).map(|seen| seen.current_state));
@@ -147,7 +162,7 @@ async fn a_host_has_what_it_goes_on_with_while_the_commit_is_on_its_way_to_the_d
         execute format('alter database %I set commit_siblings = 0', current_database()); end $$";
     bench.pool.execute(slow).await.unwrap();
     let store = bench.store.alone();
-    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE };
+    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE, ..GoOn::default() };
     let mut onlooker = Onlooker { bench: &bench, seen: Vec::new() };
     // A machine that stands still for so long may miss one of them.
     for _ in 0..10 {

@@ -11,6 +11,7 @@ mod connect;
 mod create_tasks;
 mod direct_events;
 mod enqueue_due;
+mod foreseen;
 mod go_on;
 mod grow_task;
 mod leases;

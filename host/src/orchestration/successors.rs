@@ -1,0 +1,132 @@
+//! What the claims of a step's successors will say, before they are made.
+//!
+//! When all that a step waits for has ended on one host, that host knows everything the step's execution needs: its key and
+//! settings come from the plan ([`super::planned`]), its task and the results of the steps before it from the claims of
+//! those that ended and from what they brought. So it may run the step while the commit that makes it ready is under way,
+//! and keep what came of it if that commit claims it.
+//!
+//! It can be wrong in nothing but whether the step is claimed. Keys agree only where plans do, tasks and results of complete
+//! steps never change, and what follows a step that was claimed once and is not done has never been claimed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::Utc;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::planned::PlannedSteps;
+use crate::store::{ClaimedStep, Lease, MessageId, NewStep, StepResult};
+use crate::template::Template;
+
+/// Who follows whom in the tasks of a template.
+pub struct Successors {
+    planned: PlannedSteps,
+    places: HashMap<String, usize>,
+    /// Of the step in each place.
+    children: Vec<Vec<usize>>,
+}
+
+/// A step that was claimed for the first time, and is complete as soon as this is committed.
+pub struct Done<'a> {
+    /// The step as it was claimed.
+    pub step: &'a ClaimedStep,
+    /// What it brought.
+    pub result: &'a RawValue,
+}
+
+impl Successors {
+    /// Those in tasks of `template`, as it is in its environment. None can be foreseen where steps are added while a task
+    /// runs, or where the template can't be planned.
+    #[must_use]
+    pub fn of(template: &Template) -> Option<Self> {
+        let planned = PlannedSteps::of(template).ok().filter(|planned| !planned.grows())?;
+        let mut children = vec![Vec::new(); planned.steps().len()];
+        for (place, step) in planned.steps().iter().enumerate() {
+            step.parents.iter().for_each(|parent| children[*parent].push(place));
+        }
+        let places = planned.steps().iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect();
+        Some(Self { planned, places, children })
+    }
+
+    /// The steps that may run once `done` are complete, which are steps of one task, as they will be claimed then. Their
+    /// leases have no messages yet.
+    ///
+    /// # Errors
+    ///
+    /// A result is no JSON.
+    pub fn foresee(&self, done: &[Done<'_>]) -> Result<Vec<ClaimedStep>, serde_json::Error> {
+        let done: Vec<_> = done.iter().filter_map(|done| Some((self.place(done.step)?, done))).collect();
+        let own: Vec<_> =
+            done.iter().map(|(place, done)| Ok((*place, done_as_dependency(done)?))).collect::<Result<_, _>>()?;
+        let mut results: HashMap<usize, &RawValue> = own.iter().map(|(place, result)| (*place, &**result)).collect();
+        for (_, done) in &done {
+            let before: BTreeMap<String, &RawValue> = serde_json::from_str(done.step.dependency_results.get())?;
+            results.extend(before.into_iter().filter_map(|(name, result)| Some((*self.places.get(&name)?, result))));
+        }
+        let may_run = |place: &usize| self.steps()[*place].parents.iter().all(|parent| results.contains_key(parent));
+        let following: BTreeSet<_> = done.iter().flat_map(|(place, _)| self.children[*place].iter().copied()).collect();
+        following.into_iter().filter(may_run).map(|place| self.claim(place, done[0].1.step, &results)).collect()
+    }
+
+    fn steps(&self) -> &[NewStep] {
+        self.planned.steps()
+    }
+
+    /// The step's place in the plan, if it was planned like this and claimed once.
+    fn place(&self, step: &ClaimedStep) -> Option<usize> {
+        let place = *self.places.get(&step.name)?;
+        let is_known = step.lease.step_uuid == self.planned.key(step.lease.task_uuid, place);
+        (is_known && step.lease.claim == 1).then_some(place)
+    }
+
+    /// The first claim of the step in this place. `relative` is a step of the same task.
+    fn claim(
+        &self,
+        place: usize,
+        relative: &ClaimedStep,
+        results: &HashMap<usize, &RawValue>,
+    ) -> Result<ClaimedStep, serde_json::Error> {
+        let step = &self.steps()[place];
+        let before = self.before(place).into_iter();
+        let before: BTreeMap<_, _> =
+            before.filter_map(|place| Some((&self.steps()[place].name, *results.get(&place)?))).collect();
+        Ok(ClaimedStep {
+            lease: Lease {
+                namespace: relative.lease.namespace.clone(),
+                message_id: MessageId::default(),
+                task_uuid: relative.lease.task_uuid,
+                step_uuid: self.planned.key(relative.lease.task_uuid, place),
+                claim: 1,
+                guarded: self.children[place].is_empty(),
+            },
+            template_uuid: relative.template_uuid,
+            correlation_id: relative.correlation_id,
+            name: step.name.clone(),
+            template_step: None,
+            attempts: 1,
+            max_attempts: step.max_attempts,
+            lapses: 0,
+            retryable: step.retryable,
+            task: relative.task.clone(),
+            inputs: step.inputs.clone(),
+            checkpoint: None,
+            dependency_results: to_raw_value(&before)?,
+            enqueued_at: Utc::now(),
+            // All steps of such a task are created together.
+            created_at: relative.created_at,
+        })
+    }
+
+    /// The places of all steps that come before the one in this place.
+    fn before(&self, place: usize) -> BTreeSet<usize> {
+        let mut before = BTreeSet::new();
+        let mut next = vec![place];
+        while let Some(place) = next.pop() {
+            next.extend(self.steps()[place].parents.iter().filter(|parent| before.insert(**parent)));
+        }
+        before
+    }
+}
+
+fn done_as_dependency(done: &Done<'_>) -> Result<Box<RawValue>, serde_json::Error> {
+    to_raw_value(&StepResult::new(done.step.lease.step_uuid, Some(done.result)))
+}

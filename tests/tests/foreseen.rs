@@ -1,0 +1,89 @@
+//! Attempts that begin before their steps are claimed: what is seen of them, and what is left where the claim is not made.
+
+#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sqlx::{Executor, PgPool, Postgres, Transaction};
+use tasker_wasm_host::config::{Config, LoadOptions};
+use tasker_wasm_host::host::Host;
+use tasker_wasm_tests::{TestDatabase, create_tasks, package, run_cli, step, wait_for, workspace};
+use uuid::Uuid;
+
+/// Longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A host that serves the linear workflow.
+async fn start(database: &TestDatabase) -> Host {
+    let folder = package("linear");
+    let options =
+        LoadOptions { path: None, variables: BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]) };
+    let mut config = Config::load(&options).unwrap().config;
+    config.worker.component_path = vec![folder.join("dist")];
+    config.worker.sandbox.cache_dir = workspace().join("target/test-cache/tasker-wasm-host/components");
+    config.common.task_templates.search_paths = vec![folder];
+    Host::start(&config).await.unwrap()
+}
+
+/// Lets claims through and no completion, until it is dropped.
+async fn hold_completions(pool: &PgPool) -> Transaction<'_, Postgres> {
+    let mut held = pool.begin().await.unwrap();
+    held.execute("lock table tasker.attempts in share mode").await.unwrap();
+    held
+}
+
+async fn until_in_flight(host: &Host, steps: usize) {
+    let is_so = async {
+        while host.dispatch().observer().in_flight() != steps {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_so).await.expect("so many steps are in flight");
+}
+
+/// State and attempts of the second step, and how many attempts of it have ended.
+async fn second(database: &TestDatabase, task: Uuid) -> (String, i32, i64) {
+    let steps = database.store.steps(task).await.unwrap();
+    let second = step(&steps, "linear_step_2");
+    (second.current_state.to_string(), second.attempts, second.attempt_totals.count)
+}
+
+#[tokio::test]
+async fn a_step_runs_while_the_commit_that_claims_it_is_made() {
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let held = hold_completions(database.pool()).await;
+    let task =
+        create_tasks(&database.store, "linear_workflow", "mathematical_sequence", r#"{"even_number": 6}"#, 1).await[0];
+    until_in_flight(&host, 2).await;
+    assert_eq!(second(&database, task).await, ("pending".to_owned(), 0, 0));
+    held.rollback().await.unwrap();
+
+    wait_for(&database.store, task, &["complete"]).await;
+    assert_eq!(second(&database, task).await, ("complete".to_owned(), 1, 1));
+    host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let held = hold_completions(database.pool()).await;
+    let task =
+        create_tasks(&database.store, "linear_workflow", "mathematical_sequence", r#"{"even_number": 6}"#, 1).await[0];
+    until_in_flight(&host, 2).await;
+    let (code, _, err) =
+        run_cli(Some(&database), &["namespace", "pause", "linear_workflow", "--reason", "an audit"]).await;
+    assert_eq!(code, 0, "{err}");
+    held.rollback().await.unwrap();
+    until_in_flight(&host, 0).await;
+    assert_eq!(second(&database, task).await, ("enqueued".to_owned(), 0, 0));
+
+    run_cli(Some(&database), &["namespace", "resume", "linear_workflow"]).await;
+    wait_for(&database.store, task, &["complete"]).await;
+    assert_eq!(second(&database, task).await, ("complete".to_owned(), 1, 1));
+    host.drain().await;
+    database.drop().await;
+}

@@ -27,7 +27,7 @@ declare
 begin
     return query
     select t.task_uuid, t.template_uuid, t.correlation_id, t.parent_correlation_id, t.created_at, t.updated_at,
-        t.completed_at, seen.status::text, t.priority, t.namespace, t.name, t.version, t.initiator, t.source_system,
+        t.completed_at, seen.status::text, t.priority::integer, t.namespace, t.name, t.version, t.initiator, t.source_system,
         t.reason, t.tags, t.context, c.total, c.pending, c.in_progress, c.completed, c.failed, c.ready, c.retrying
     from tasker.tasks t
     cross join lateral (
@@ -98,9 +98,9 @@ set enable_material = off set jit = off
 as $$
 begin
     return query
-    select s.step_uuid, s.task_uuid, s.name, s.state::text, s.pending_parents,
-        (select count(*) from tasker.edges e where e.child_uuid = s.step_uuid), s.attempts, s.max_attempts, s.retryable,
-        coalesce(s.run_after <= clock_timestamp(), false), s.run_after, s.claimed_at,
+    select s.step_uuid, s.task_uuid, s.name, s.state::text, s.pending_parents::integer,
+        (select count(*) from tasker.edges e where e.child_uuid = s.step_uuid), s.attempts::integer, s.max_attempts,
+        s.retryable, coalesce(s.run_after <= clock_timestamp(), false), s.run_after, s.claimed_at,
         (
             select max(a.finished_at) from tasker.attempts a
             where a.step_uuid = s.step_uuid and a.error_type is not null
@@ -130,7 +130,7 @@ as $$
 begin
     return query
     select s.step_uuid, s.task_uuid, s.created_at, s.updated_at, s.claimed_at, s.run_after, s.state::text,
-        s.pending_parents, s.attempts, s.max_attempts, s.lapses, s.retryable,
+        s.pending_parents::integer, s.attempts::integer, s.max_attempts, s.lapses, s.retryable,
         coalesce(s.run_after <= clock_timestamp(), false), s.name, s.template_step, s.claimed_by, s.result, s.metadata,
         s.error, s.checkpoint, history.made, coalesce(parents.names, '{}'), totals.finished, totals.fuel,
         totals.guest_us, totals.total_us, totals.last_failure_at, latest.attempt, latest.outcome, latest.error_type,

@@ -147,7 +147,7 @@ begin
     return query
     select t.task_uuid, t.namespace, t.name, situation.state,
         floor(extract(epoch from clock_timestamp() - greatest(t.updated_at, n.resumed_at, steps.changed_at)) / 60)::integer,
-        floor(extract(epoch from clock_timestamp() - t.created_at) / 60)::integer, allowed.minutes, t.priority
+        floor(extract(epoch from clock_timestamp() - t.created_at) / 60)::integer, allowed.minutes, t.priority::integer
     from tasker.tasks t
     join tasker.namespaces n on n.name = t.namespace
     join tasker.templates template on template.template_uuid = t.template_uuid

@@ -30,7 +30,7 @@ use crate::events::Events;
 use crate::registry::RegistryError;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::store::managed::{self, ManagedError, ManagedServer};
-use crate::store::{CreationReport, NewTask, NewTemplate, Store, StoreError};
+use crate::store::{ClaimedStep, CreationReport, NewTask, NewTemplate, Store, StoreError};
 use crate::telemetry::metrics::{Metrics, Now};
 use crate::template::{self, LoadedTemplate, Template};
 use creation::Creation;
@@ -211,8 +211,17 @@ impl Host {
             [task] => self.creation.create(task.clone()).await?.1,
             tasks => self.store().create_tasks(tasks).await?,
         };
-        self.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
+        match (tasks, report.duplicate()) {
+            ([task], None) => self.wake.created(task, report.created_at),
+            _ => self.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str()))),
+        }
         Ok(report)
+    }
+
+    /// A step was just queued, and this is how it will be claimed for the first time. To be followed by the word that there is
+    /// work.
+    pub fn foresee(&self, step: ClaimedStep) {
+        self.wake.foresee(vec![step]);
     }
 
     /// Somebody has put work into the queues.

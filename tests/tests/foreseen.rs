@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::Host;
-use tasker_wasm_tests::{TestDatabase, create_tasks, package, run_cli, step, wait_for, workspace};
+use tasker_wasm_tests::{TestDatabase, create_tasks, package, run_cli, step, task, wait_for, workspace};
 use uuid::Uuid;
 
 /// Longer than anything takes.
@@ -24,6 +24,21 @@ async fn start(database: &TestDatabase) -> Host {
     config.worker.sandbox.cache_dir = workspace().join("target/test-cache/tasker-wasm-host/components");
     config.common.task_templates.search_paths = vec![folder];
     Host::start(&config).await.unwrap()
+}
+
+/// Lets tasks be created and no step be claimed, until it is dropped.
+async fn hold_claims(pool: &PgPool) -> Transaction<'_, Postgres> {
+    let mut held = pool.begin().await.unwrap();
+    held.execute("lock table tasker.namespaces in access exclusive mode").await.unwrap();
+    held
+}
+
+/// Creates a task in the host's process.
+async fn create_in(host: &Host) -> Uuid {
+    let template = host.store().find_template("linear_workflow", "mathematical_sequence", None).await.unwrap().unwrap();
+    let planned = task(&template, r#"{"even_number": 6}"#).unwrap();
+    host.create_tasks(std::slice::from_ref(&planned)).await.unwrap();
+    planned.task_uuid
 }
 
 /// Lets claims through and no completion, until it is dropped.
@@ -42,11 +57,15 @@ async fn until_in_flight(host: &Host, steps: usize) {
     tokio::time::timeout(PATIENCE, is_so).await.expect("so many steps are in flight");
 }
 
-/// State and attempts of the second step, and how many attempts of it have ended.
-async fn second(database: &TestDatabase, task: Uuid) -> (String, i32, i64) {
+/// State and attempts of a step, and how many attempts of it have ended.
+async fn seen(database: &TestDatabase, task: Uuid, name: &str) -> (String, i32, i64) {
     let steps = database.store.steps(task).await.unwrap();
-    let second = step(&steps, "linear_step_2");
-    (second.current_state.to_string(), second.attempts, second.attempt_totals.count)
+    let step = step(&steps, name);
+    (step.current_state.to_string(), step.attempts, step.attempt_totals.count)
+}
+
+fn complete_at_once() -> (String, i32, i64) {
+    ("complete".to_owned(), 1, 1)
 }
 
 #[tokio::test]
@@ -57,11 +76,11 @@ async fn a_step_runs_while_the_commit_that_claims_it_is_made() {
     let task =
         create_tasks(&database.store, "linear_workflow", "mathematical_sequence", r#"{"even_number": 6}"#, 1).await[0];
     until_in_flight(&host, 2).await;
-    assert_eq!(second(&database, task).await, ("pending".to_owned(), 0, 0));
+    assert_eq!(seen(&database, task, "linear_step_2").await, ("pending".to_owned(), 0, 0));
     held.rollback().await.unwrap();
 
     wait_for(&database.store, task, &["complete"]).await;
-    assert_eq!(second(&database, task).await, ("complete".to_owned(), 1, 1));
+    assert_eq!(seen(&database, task, "linear_step_2").await, complete_at_once());
     host.drain().await;
     database.drop().await;
 }
@@ -79,11 +98,46 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
     assert_eq!(code, 0, "{err}");
     held.rollback().await.unwrap();
     until_in_flight(&host, 0).await;
-    assert_eq!(second(&database, task).await, ("enqueued".to_owned(), 0, 0));
+    assert_eq!(seen(&database, task, "linear_step_2").await, ("enqueued".to_owned(), 0, 0));
 
     run_cli(Some(&database), &["namespace", "resume", "linear_workflow"]).await;
     wait_for(&database.store, task, &["complete"]).await;
-    assert_eq!(second(&database, task).await, ("complete".to_owned(), 1, 1));
+    assert_eq!(seen(&database, task, "linear_step_2").await, complete_at_once());
+    host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn the_first_step_of_a_task_runs_while_it_is_claimed() {
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let held = hold_claims(database.pool()).await;
+    let task = create_in(&host).await;
+    until_in_flight(&host, 1).await;
+    assert_eq!(seen(&database, task, "linear_step_1").await, ("enqueued".to_owned(), 0, 0));
+    held.rollback().await.unwrap();
+
+    wait_for(&database.store, task, &["complete"]).await;
+    assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
+    host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_the_first_attempt_of_a_task_that_is_not_claimed() {
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let mut held = hold_claims(database.pool()).await;
+    let task = create_in(&host).await;
+    until_in_flight(&host, 1).await;
+    held.execute("update tasker.namespaces set paused_at = now() where name = 'linear_workflow'").await.unwrap();
+    held.commit().await.unwrap();
+    until_in_flight(&host, 0).await;
+    assert_eq!(seen(&database, task, "linear_step_1").await, ("enqueued".to_owned(), 0, 0));
+
+    run_cli(Some(&database), &["namespace", "resume", "linear_workflow"]).await;
+    wait_for(&database.store, task, &["complete"]).await;
+    assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
     host.drain().await;
     database.drop().await;
 }

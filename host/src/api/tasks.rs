@@ -14,7 +14,6 @@ use super::access::{Caller, Permission};
 use super::error::ApiError;
 use super::extract::{Body, InPath, InQuery, bounded, holdable, storable};
 use super::state::App;
-use crate::dispatch::Work;
 use crate::document::shortened;
 use crate::orchestration::create::{Duplicate, TaskRequest};
 use crate::store::{
@@ -218,7 +217,7 @@ async fn create(
     let by_key = request.idempotency_key.is_some();
     let (task, report) = create_from_current(&app, &caller, request).await?;
     let Some(existing) = report.duplicate() else {
-        app.services.work_is_there(Work::of([task.namespace.as_str()])).await;
+        app.services.task_is_there(&task, report.created_at).await;
         let view = TaskView::created(&task, report.created_at);
         return Ok(Json(TaskResponse::new(view, StepReadiness::created(&task), &caller)));
     };

@@ -75,7 +75,7 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     }
     let announced = shared.events.announce(&step, template_step.declarations, &completion).await;
     completion.events = announced.stored;
-    let origin = Some(Origin { step, template: known });
+    let origin = Origin::of(step, known);
     Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding, origin })))
 }
 

@@ -20,6 +20,7 @@ use super::onwards::Onwards;
 use super::templates::KnownTemplate;
 use super::wake::Work;
 use crate::events::Outbox;
+use crate::orchestration::successors::is_light;
 use crate::sandbox::OutputCommit;
 use crate::store::{Acceptance, ClaimedStep, Completion, CompletionReport, Lease, StoreError};
 
@@ -55,7 +56,7 @@ pub(super) struct Ended {
     pub(super) outbox: Outbox,
     /// What its growth was planned from, if it decides over its task.
     pub(super) deciding: Option<Deciding>,
-    /// What the step's successors are foreseen from, if it ran.
+    /// What the step's successors are foreseen from, if they can be.
     pub(super) origin: Option<Origin>,
 }
 
@@ -63,6 +64,13 @@ pub(super) struct Ended {
 pub(super) struct Origin {
     pub(super) step: ClaimedStep,
     pub(super) template: Arc<KnownTemplate>,
+}
+
+impl Origin {
+    pub(super) fn of(step: ClaimedStep, template: Arc<KnownTemplate>) -> Option<Self> {
+        let carries = step.task.get().len() + step.dependency_results.get().len();
+        (template.successors.is_some() && is_light(carries)).then_some(Self { step, template })
+    }
 }
 
 impl End {
@@ -240,7 +248,7 @@ fn announce(shared: &Shared, report: &CompletionReport, news: Work, took: Durati
 }
 
 /// Puts steps back. One try is enough: if it fails they come back when their leases lapse.
-async fn release(shared: &Shared, leases: &[Lease]) {
+pub(super) async fn release(shared: &Shared, leases: &[Lease]) {
     match shared.store.release_steps(leases).await {
         Ok(_) => {
             shared.in_flight.count_put_back(leases.len());

@@ -41,9 +41,16 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
 
 /// Runs one step and hands its end to the completion channel. The slot is free as soon as the channel has taken it.
 async fn execute(shared: Arc<Shared>, claimed: Claimed, finished: mpsc::Sender<Finished>) {
-    let Claimed { step, slot, signals } = claimed;
+    let Claimed { step, slot, signals, end_waits } = claimed;
+    let end = async {
+        let end = end_of(&shared, step, &signals).await;
+        if end_waits {
+            signals.output.wait().await;
+        }
+        end
+    };
     let end = tokio::select! {
-        end = end_of(&shared, step, &signals) => end,
+        end = end => end,
         // There is nobody to tell: the step is not this host's, or will be by another claim.
         () = signals.output.failed() => return,
     };

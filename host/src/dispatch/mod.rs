@@ -23,6 +23,7 @@ mod complete;
 mod components;
 mod due;
 mod execute;
+mod foreseen;
 mod growth;
 mod in_flight;
 mod leases;
@@ -55,9 +56,9 @@ use crate::store::{Store, TaskChange};
 use crate::telemetry::metrics::Metrics;
 use backlog::Backlog;
 use due::DueTimer;
+use foreseen::Distrust;
 use in_flight::InFlight;
 use neighbours::Neighbours;
-use onwards::Distrust;
 use slots::Slots;
 use templates::Templates;
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,7 +33,7 @@ use super::upkeep::Upkeep;
 use super::{Database, ServedHandler, Services, StartError, announce, prepare, services, upkeep_settings};
 use crate::config::Config;
 use crate::dispatch::{Wake, Work};
-use crate::store::{Store, StoreError};
+use crate::store::{ClaimedStep, NewTask, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// What a worker says when it claims.
@@ -48,6 +49,8 @@ const SOUND: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// For a worker to end after it was told to abort: puts back, commits, closes.
 const GRACE: Duration = Duration::from_secs(10);
+/// What a worker is told of a step that was just queued at most, in bytes: a pipe holds 64 KiB.
+const LONGEST_LINE: usize = 16 << 10;
 
 /// How a worker process is started: the command without its pipes.
 pub type Process = Arc<dyn Fn(usize) -> Command + Send + Sync>;
@@ -179,10 +182,21 @@ impl Workers {
 
     /// There is work: the workers are told in turns. One that has no room tells all hosts.
     pub(super) fn wake_one(&self, work: Work) {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        if let Some(wake) = self.wakes.get(turn % self.wakes.len().max(1)) {
+        if let Some(wake) = self.next_wake() {
             wake.wake(work);
         }
+    }
+
+    /// The same of a task that was just created.
+    pub(super) fn created_one(&self, task: &NewTask, created_at: DateTime<Utc>) {
+        if let Some(wake) = self.next_wake() {
+            wake.created(task, created_at);
+        }
+    }
+
+    fn next_wake(&self) -> Option<&Wake> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        self.wakes.get(turn % self.wakes.len().max(1))
     }
 
     /// How each worker is, by its number; one that is just being started again is left out.
@@ -295,7 +309,9 @@ impl Keeper {
                     let _ = input.write_all(b"status\n").await;
                 }
                 work = self.wake.said() => {
-                    let _ = input.write_all(format!("wake {work}\n").as_bytes()).await;
+                    let mut lines: String = self.wake.foreseen().iter().filter_map(foresee).collect();
+                    lines += &format!("wake {work}\n");
+                    let _ = input.write_all(lines.as_bytes()).await;
                 }
                 () = draining.cancelled(), if !told_to_drain => {
                     told_to_drain = true;
@@ -314,4 +330,11 @@ impl Keeper {
             }
         }
     }
+}
+
+/// The line that tells a worker what a step needs that was just queued; none where that is long or takes several lines: the
+/// claim says it as well.
+fn foresee(step: &ClaimedStep) -> Option<String> {
+    let json = serde_json::to_string(step).ok()?;
+    (json.len() <= LONGEST_LINE && !json.contains('\n')).then(|| format!("foresee {json}\n"))
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use crate::config::Config;
 use crate::config::limits::LimitSet;
 use crate::dispatch::{Components, Observer, Wake, Work};
 use crate::events::{EventStats, Events};
-use crate::store::{Store, StoreError};
+use crate::store::{NewTask, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// How long a statement may go on after its request was given up: the request is answered first, and then the connection
@@ -220,6 +221,15 @@ impl Services {
         let (handlers, metrics) = (Arc::default(), Metrics::default());
         let (templates, creation) = (templates(&store, &config), Creation::start(store.clone()));
         Self { store, templates, creation, config, handlers, metrics, started: Instant::now(), running: None }
+    }
+
+    /// Says that this task was just created.
+    pub async fn task_is_there(&self, task: &NewTask, created_at: DateTime<Utc>) {
+        match self.running.as_ref().map(|running| &running.source) {
+            Some(Source::Here { wake, .. }) => wake.created(task, created_at),
+            Some(Source::Workers(workers)) => workers.created_one(task, created_at),
+            None => self.work_is_there(Work::of([task.namespace.as_str()])).await,
+        }
     }
 
     /// Says that there is work in the queues: to this host, or else to the others.

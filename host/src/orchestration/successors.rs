@@ -17,6 +17,16 @@ use super::planned::PlannedSteps;
 use crate::store::{ClaimedStep, Lease, MessageId, NewStep, StepResult};
 use crate::template::Template;
 
+/// Most that a step may carry, in bytes of its task and of the results before it, for something to be foreseen from it: each
+/// of those that follow has a copy, and all are kept until the step is committed.
+const LARGEST: usize = 64 << 10;
+
+/// Whether so many bytes are few enough for copies.
+#[must_use]
+pub fn is_light(bytes: usize) -> bool {
+    bytes <= LARGEST
+}
+
 /// Who follows whom in the tasks of a template.
 pub struct Successors {
     planned: PlannedSteps,
@@ -47,13 +57,13 @@ impl Successors {
         Some(Self { planned, places, children })
     }
 
-    /// The steps that may run once `done` are complete, which are steps of one task, as they will be claimed then. Their
-    /// leases have no messages yet.
+    /// The first of the steps that may run once `done` are complete, at most so many, as they will be claimed then. `done` are
+    /// steps of one task. The leases have no messages yet.
     ///
     /// # Errors
     ///
     /// A result is no JSON.
-    pub fn foresee(&self, done: &[Done<'_>]) -> Result<Vec<ClaimedStep>, serde_json::Error> {
+    pub fn foresee(&self, done: &[Done<'_>], most: usize) -> Result<Vec<ClaimedStep>, serde_json::Error> {
         let done: Vec<_> = done.iter().filter_map(|done| Some((self.place(done.step)?, done))).collect();
         let own: Vec<_> =
             done.iter().map(|(place, done)| Ok((*place, done_as_dependency(done)?))).collect::<Result<_, _>>()?;
@@ -64,7 +74,12 @@ impl Successors {
         }
         let may_run = |place: &usize| self.steps()[*place].parents.iter().all(|parent| results.contains_key(parent));
         let following: BTreeSet<_> = done.iter().flat_map(|(place, _)| self.children[*place].iter().copied()).collect();
-        following.into_iter().filter(may_run).map(|place| self.claim(place, done[0].1.step, &results)).collect()
+        following
+            .into_iter()
+            .filter(may_run)
+            .take(most)
+            .map(|place| self.claim(place, done[0].1.step, &results))
+            .collect()
     }
 
     fn steps(&self) -> &[NewStep] {

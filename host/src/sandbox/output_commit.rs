@@ -1,7 +1,7 @@
 //! The output commit: what an attempt does to the outside waits until the claim of its step is durable.
 //!
-//! A step is claimed in the commit of the results that made it ready, and its attempt may begin while that commit is on its
-//! way to the disk. Until it is there the results could still be lost, and with them the reason to run the step. So the
+//! An attempt may begin before its step is claimed, and while the commit of the results that made it ready is on its way to
+//! the disk. Until that is there the results could still be lost, and with them the reason to run the step. So the
 //! attempt computes, and whatever others could see of it is held back: requests, files, and all that it asks of the
 //! orchestrator, progress and events included. If the commit fails, nothing was done. Only log lines are written at once:
 //! they are for the operator, and say what ran.

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use uuid::Uuid;
 
+use super::columns::column;
 use super::error::is_about_unknown_queue;
-use super::{Lease, Store, StoreError, queues};
+use super::{Lease, MessageId, NewStep, NewTask, Store, StoreError, TakeOver, queues};
 
 /// What a host asks for.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ pub struct ClaimRequest {
 }
 
 /// A step that is ours to run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClaimedStep {
     /// What its completion must show.
     pub lease: Lease,
@@ -65,6 +66,55 @@ pub struct ClaimedStep {
 }
 
 impl ClaimedStep {
+    /// What the claims of a new task's first steps will say, of so many at most. Their leases have no messages yet.
+    ///
+    /// # Errors
+    /// A text can't be written as JSON.
+    pub fn first_of(task: &NewTask, created_at: DateTime<Utc>, most: usize) -> Result<Vec<Self>, serde_json::Error> {
+        let json = to_raw_value(&Task {
+            task_uuid: task.task_uuid,
+            name: &task.name,
+            namespace: &task.namespace,
+            version: &task.version,
+            context: &task.context,
+            correlation_id: task.correlation_id,
+            parent_correlation_id: task.parent_correlation_id,
+            priority: task.priority,
+            initiator: &task.initiator,
+            source_system: &task.source_system,
+            reason: &task.reason,
+            tags: &task.tags_json(),
+            created_at,
+        })?;
+        let is_sink = |place: usize| !task.steps.iter().any(|step| step.parents.contains(&place));
+        let first = task.steps.iter().enumerate().filter(|(_, step)| step.parents.is_empty()).take(most);
+        let claim = |(place, step): (usize, &NewStep)| Self {
+            lease: Lease {
+                namespace: task.namespace.clone(),
+                message_id: MessageId::default(),
+                task_uuid: task.task_uuid,
+                step_uuid: step.step_uuid,
+                claim: 1,
+                guarded: task.grows || is_sink(place),
+            },
+            template_uuid: task.template_uuid,
+            correlation_id: task.correlation_id,
+            name: step.name.clone(),
+            template_step: None,
+            attempts: 1,
+            max_attempts: step.max_attempts,
+            lapses: 0,
+            retryable: step.retryable,
+            task: json.clone(),
+            inputs: step.inputs.clone(),
+            checkpoint: None,
+            dependency_results: RawValue::from_string("{}".to_owned()).expect("it is JSON"),
+            enqueued_at: created_at,
+            created_at,
+        };
+        Ok(first.map(claim).collect())
+    }
+
     /// The step of the template it was made from.
     #[must_use]
     pub fn template_step(&self) -> &str {
@@ -80,52 +130,124 @@ impl Store {
     /// # Errors
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
     pub async fn claim_steps(&self, request: &ClaimRequest) -> Result<Vec<ClaimedStep>, StoreError> {
+        let mut line = self.line().await?;
+        let claimed = self.claim(line.as_mut(), request, AND_ALL).await?;
+        line.keep();
+        claimed.iter().map(ClaimedStep::from_row).collect::<Result<_, _>>().map_err(StoreError::from)
+    }
+
+    /// The same for a host that has begun with some of the steps it hopes for. It gets the others.
+    ///
+    /// # Errors
+    /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
+    pub async fn claim_and_go_on(&self, request: &ClaimRequest, onwards: &mut impl TakeOver) -> Result<(), StoreError> {
+        let mut line = self.line().await?;
+        let rows = self.claim(line.as_mut(), request, AND_WHICH).await?;
+        let mut others = Vec::new();
+        for row in &rows {
+            others.extend(Which::from_row(row)?.but_those_begun(onwards));
+        }
+        let others = claimed(line.as_mut(), &others).await?;
+        line.keep();
+        for step in others {
+            onwards.take(step).await;
+        }
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        connection: &mut PgConnection,
+        request: &ClaimRequest,
+        answer: Answer,
+    ) -> Result<Vec<PgRow>, StoreError> {
         let limit = i32::try_from(request.limit).unwrap_or(i32::MAX);
         let places: Vec<_> = request.places.iter().map(|places| i32::try_from(*places).unwrap_or(i32::MAX)).collect();
+        let Answer { columns, from } = answer;
         let claimed = match &request.namespaces[..] {
-            [namespace] => sqlx::query_as(AssertSqlSafe(claim_from(namespace)))
-                .bind(namespace)
-                .bind(places.first().map_or(limit, |places| limit.min(*places)))
-                .bind(&request.host)
-                .bind(request.lease.as_secs_f64()),
-            _ => sqlx::query_as(
-                "select step.* from tasker.claim_steps($1, $2, $3, $4, $5) claimed cross join lateral
-                    tasker.claimed_steps(claimed.messages, claimed.steps, claimed.since) step",
-            )
-            .bind(&request.namespaces)
-            .bind(limit)
-            .bind(&request.host)
-            .bind(request.lease.as_secs_f64())
-            .bind(Some(places).filter(|places| !places.is_empty())),
-        };
-        let mut line = self.line().await?;
-        match claimed.fetch_all(line.as_mut()).await {
-            Err(error) if is_about_unknown_queue(&error) => Ok(Vec::new()),
-            claimed => {
-                let claimed = claimed?;
-                line.keep();
-                Ok(claimed)
+            [namespace] => {
+                sqlx::query(AssertSqlSafe(format!("{} select {columns} from {TAKEN} {from}", read(namespace))))
+                    .bind(namespace)
+                    .bind(places.first().map_or(limit, |places| limit.min(*places)))
+                    .bind(&request.host)
+                    .bind(request.lease.as_secs_f64())
             }
+            _ => {
+                let statement = format!("select {columns} from tasker.claim_steps($1, $2, $3, $4, $5) taken {from}");
+                sqlx::query(AssertSqlSafe(statement))
+                    .bind(&request.namespaces)
+                    .bind(limit)
+                    .bind(&request.host)
+                    .bind(request.lease.as_secs_f64())
+                    .bind(Some(places).filter(|places| !places.is_empty()))
+            }
+        };
+        match claimed.fetch_all(connection).await {
+            Err(error) if is_about_unknown_queue(&error) => Ok(Vec::new()),
+            claimed => Ok(claimed?),
         }
     }
 }
 
-/// The statement that claims from one queue.
-fn claim_from(namespace: &str) -> String {
+/// What a claim answers of the steps it has `taken`.
+struct Answer {
+    columns: &'static str,
+    from: &'static str,
+}
+
+/// All that their execution needs.
+const AND_ALL: Answer = Answer {
+    columns: "step.*",
+    from: "cross join lateral tasker.claimed_steps(taken.messages, taken.steps, taken.since) step",
+};
+
+/// Only which they are.
+const AND_WHICH: Answer = Answer { columns: "taken.messages, taken.steps", from: "" };
+
+/// The steps of the messages that were read.
+const TAKEN: &str = "(
+        select array_agg(msg_id order by msg_id) as messages, array_agg(step_uuid order by msg_id) as steps,
+            array_agg(enqueued_at order by msg_id) as since
+        from read
+    ) found
+    cross join lateral tasker.take_steps(
+        array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, since, $3
+    ) taken";
+
+/// Which steps a statement claimed: the same places of both.
+#[derive(Default, FromRow)]
+pub(super) struct Which {
+    messages: Option<Vec<i64>>,
+    steps: Option<Vec<Uuid>>,
+}
+
+impl Which {
+    /// Those that the host has not begun with.
+    pub(super) fn but_those_begun(self, onwards: &mut impl TakeOver) -> Vec<(Uuid, i64)> {
+        let claimed = self.steps.unwrap_or_default().into_iter().zip(self.messages.unwrap_or_default());
+        claimed.filter(|(step, message)| !onwards.has_begun(*step, *message)).collect()
+    }
+}
+
+/// What the execution of claimed steps needs; of each its key and its message are known.
+pub(super) async fn claimed(
+    connection: &mut PgConnection,
+    steps: &[(Uuid, i64)],
+) -> Result<Vec<ClaimedStep>, sqlx::Error> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as("select * from tasker.claimed_steps($1, $2, array_fill(clock_timestamp(), array[cardinality($1)]))")
+        .bind(column(steps, |(_, message)| *message))
+        .bind(column(steps, |(step, _)| *step))
+        .fetch_all(connection)
+        .await
+}
+
+/// Reads from one queue.
+fn read(namespace: &str) -> String {
     // One read in five goes by age alone, so that nothing waits for ever behind a stream of urgent work.
-    let read = queues::read(namespace, fastrand::f64() >= 0.8, 1, 2, 4);
-    format!(
-        "with read as ({read})
-        select step.* from (
-            select array_agg(msg_id order by msg_id) as messages, array_agg(step_uuid order by msg_id) as steps,
-                array_agg(enqueued_at order by msg_id) as since
-            from read
-        ) found
-        cross join lateral tasker.take_steps(
-            array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, since, $3
-        ) taken
-        cross join lateral tasker.claimed_steps(taken.messages, taken.steps, taken.since) step"
-    )
+    format!("with read as ({})", queues::read(namespace, fastrand::f64() >= 0.8, 1, 2, 4))
 }
 
 impl<'r> FromRow<'r, PgRow> for ClaimedStep {

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, Row, ValueRef};
 use uuid::Uuid;
 
+use super::claim::{Which, claimed};
 use super::columns::{column, composite};
 use super::queues::Queues;
 use super::{ClaimedStep, Growth, Lease, Store, StoreError, TaskState};
@@ -119,11 +120,11 @@ pub struct CompletionReport {
 
 /// Who goes on with what a commit claims.
 pub trait TakeOver {
-    /// Whether it has begun with this step, whose message this is: then it knows what the step needs. The commit is durable.
+    /// Whether it has begun with this step, whose message this is: then it knows what the step needs. The claim counts.
     /// Not asked unless the host [foresees](GoOn::foresees).
     fn has_begun(&mut self, step: Uuid, message: i64) -> bool;
 
-    /// Gets one of the steps. The commit is not durable yet, and may still fail.
+    /// Gets one of the steps. A commit that claims it is not durable yet, and may still fail.
     fn take(&mut self, step: ClaimedStep) -> impl Future<Output = ()> + Send;
 }
 
@@ -220,8 +221,8 @@ const AND_CLAIMED: &str = ", step.*, padding
         case when ordinality = cardinality(taken.steps) then array[null, repeat(' ', 8192)] else array[null] end
     ) padding";
 
-/// What a commit that goes on answers besides where the host has begun with what it claims: only which steps these are. What
-/// the execution of a step needs takes the server a quarter of the commit's time to gather.
+/// What a commit that goes on answers besides where the host has begun with what it claims: only which steps these are. To
+/// gather what the execution of a step needs takes the server a quarter of the commit's time.
 const AND_WHICH: &str = ", messages, steps
     from done cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) taken";
 
@@ -333,7 +334,7 @@ impl Store {
             }
         }
         drop(rows);
-        let others: Vec<_> = which.claimed().filter(|(step, message)| !onwards.has_begun(*step, *message)).collect();
+        let others = which.but_those_begun(onwards);
         match claimed(line.as_mut(), &others).await {
             Ok(steps) => {
                 line.keep();
@@ -346,31 +347,6 @@ impl Store {
             ),
         }
         done.ok_or(sqlx::Error::RowNotFound)?.report(completions.len())
-    }
-}
-
-/// What the execution of claimed steps needs; of each its key and its message are known.
-async fn claimed(connection: &mut PgConnection, steps: &[(Uuid, i64)]) -> Result<Vec<ClaimedStep>, sqlx::Error> {
-    if steps.is_empty() {
-        return Ok(Vec::new());
-    }
-    sqlx::query_as("select * from tasker.claimed_steps($1, $2, array_fill(clock_timestamp(), array[cardinality($1)]))")
-        .bind(column(steps, |(_, message)| *message))
-        .bind(column(steps, |(step, _)| *step))
-        .fetch_all(connection)
-        .await
-}
-
-/// The steps that a commit claimed: the same places of both.
-#[derive(Default, sqlx::FromRow)]
-struct Which {
-    messages: Option<Vec<i64>>,
-    steps: Option<Vec<Uuid>>,
-}
-
-impl Which {
-    fn claimed(self) -> impl Iterator<Item = (Uuid, i64)> {
-        self.steps.unwrap_or_default().into_iter().zip(self.messages.unwrap_or_default())
     }
 }
 

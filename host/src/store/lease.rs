@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::columns::column;
@@ -10,11 +11,12 @@ use super::{Store, StoreError};
 
 /// The right to finish a claimed step. Current until the step is completed, put back, or claimed again after its time
 /// ran out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Whose queue the message is in.
     pub namespace: String,
     /// The message.
+    #[serde(skip)]
     pub message_id: MessageId,
     /// The step's task.
     pub task_uuid: Uuid,

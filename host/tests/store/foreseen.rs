@@ -8,21 +8,27 @@ use tasker_wasm_host::store::{ClaimedStep, GoOn, NewTemplate, TakeOver};
 use tasker_wasm_host::template::Template;
 use uuid::Uuid;
 
-use super::support::{Bench, LEASE, NAMESPACE, succeeded, template_of};
+use super::support::{Bench, LEASE, NAMESPACE, request, succeeded, template_of};
 
 /// A template with these steps and a task of it.
 async fn task_of(bench: &Bench, steps: serde_json::Value) -> Successors {
+    created(bench, steps).await.0
+}
+
+async fn created(bench: &Bench, steps: serde_json::Value) -> (Successors, Vec<ClaimedStep>) {
     let template = json!({"name": "t", "namespace_name": NAMESPACE, "version": "1.0.0", "steps": steps});
     let known = NewTemplate { name: "t".into(), configuration_json: template.to_string(), ..template_of(NAMESPACE) };
     let known = bench.store.register_template(&known).await.unwrap();
-    let request: TaskRequest = serde_json::from_value(json!({
-        "name": "t", "namespace": NAMESPACE, "context": {"loaves": 3}, "initiator": "ada", "source_system": "test",
+    let asked: TaskRequest = serde_json::from_value(json!({
+        "name": "t", "namespace": NAMESPACE, "context": {"loaves": 3}, "idempotency_key": Uuid::now_v7(), "initiator": "ada", "source_system": "test",
         "reason": "hunger", "tags": ["rye"], "priority": 7,
     }))
     .unwrap();
     let known = bench.store.template(known).await.unwrap().unwrap();
-    bench.store.create_tasks(&[plan_task(&known, request, "test").unwrap()]).await.unwrap();
-    Successors::of(&serde_json::from_value::<Template>(template).unwrap()).unwrap()
+    let task = plan_task(&known, asked, "test").unwrap();
+    let report = bench.store.create_tasks(std::slice::from_ref(&task)).await.unwrap();
+    let successors = Successors::of(&serde_json::from_value::<Template>(template).unwrap()).unwrap();
+    (successors, ClaimedStep::first_of(&task, report.created_at, 10).unwrap())
 }
 
 fn step(name: &str, dependencies: &[&str]) -> serde_json::Value {
@@ -45,9 +51,9 @@ fn told(step: &ClaimedStep) -> serde_json::Value {
 }
 
 fn foreseen(successors: &Successors, ended: &[ClaimedStep]) -> Vec<ClaimedStep> {
-    let results: Vec<_> = ended.iter().map(|step| result(step)).collect();
+    let results: Vec<_> = ended.iter().map(result).collect();
     let done: Vec<_> = ended.iter().zip(&results).map(|(step, result)| Done { step, result }).collect();
-    successors.foresee(&done).unwrap()
+    successors.foresee(&done, 10).unwrap()
 }
 
 /// What [`succeeded`] brings.
@@ -66,7 +72,7 @@ fn sorted(mut steps: Vec<ClaimedStep>) -> Vec<serde_json::Value> {
 #[tokio::test]
 async fn what_is_foreseen_of_a_step_is_what_its_claim_says() {
     let bench = Bench::new().await;
-    let successors = task_of(
+    let (successors, first) = created(
         &bench,
         json!([
             step("a", &[]),
@@ -80,6 +86,7 @@ async fn what_is_foreseen_of_a_step_is_what_its_claim_says() {
     .await;
     let mut names = Vec::new();
     let mut claimed = bench.claim(10).await;
+    assert_eq!(sorted(first), sorted(claimed.clone()));
     while !claimed.is_empty() {
         let expected = foreseen(&successors, &claimed);
         bench.complete(&claimed).await;
@@ -106,7 +113,7 @@ async fn nothing_is_foreseen_of_a_task_that_was_planned_otherwise_or_whose_step_
     let bench = Bench::new().await;
     let successors = task_of(&bench, json!([step("a", &[]), step("b", &["a"])])).await;
     let first = bench.claim_one().await;
-    assert_eq!(foreseen(&successors, &[first.clone()]).len(), 1);
+    assert_eq!(foreseen(&successors, std::slice::from_ref(&first)).len(), 1);
 
     let other = json!({"name": "t", "namespace_name": NAMESPACE, "version": "1.0.0", "steps": [
         step("a", &[]), {"name": "b", "dependencies": ["a"], "handler": {"callable": "Bake"}},
@@ -151,7 +158,7 @@ async fn a_host_learns_the_message_of_the_step_it_has_begun_with_and_all_of_the_
     let bench = Bench::new().await;
     let successors = task_of(&bench, json!([step("a", &[]), step("b", &["a"]), step("c", &["a"])])).await;
     let first = bench.claim_one().await;
-    let [b, c] = &foreseen(&successors, &[first.clone()])[..] else { panic!("two follow") };
+    let [b, c] = &foreseen(&successors, std::slice::from_ref(&first))[..] else { panic!("two follow") };
     let mut begun = Begun { step: b.lease.step_uuid, message: None, taken: Vec::new() };
     let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE, foresees: true };
     bench.store.complete_and_go_on(&[succeeded(&first)], &go_on, &mut begun).await.unwrap();
@@ -161,4 +168,29 @@ async fn a_host_learns_the_message_of_the_step_it_has_begun_with_and_all_of_the_
     b.lease.message_id.learn(begun.message.unwrap());
     assert_eq!(bench.complete(&[b.clone(), begun.taken[0].clone()]).await.refused(), 0);
     assert_eq!(bench.messages().await, 0, "each spent its own");
+}
+
+#[tokio::test]
+async fn a_claim_tells_a_host_all_of_the_steps_it_has_not_begun_with() {
+    let bench = Bench::new().await;
+    let elsewhere = [NAMESPACE, "elsewhere"];
+    for namespaces in [&elsewhere[..1], &elsewhere] {
+        let (_, first) = created(&bench, json!([step("a", &[]), step("b", &[])])).await;
+        let [a, b] = &first[..] else { panic!("two may run") };
+        let mut begun = Begun { step: a.lease.step_uuid, message: None, taken: Vec::new() };
+        bench.store.claim_and_go_on(&request(namespaces, 10), &mut begun).await.unwrap();
+        assert_eq!(sorted(begun.taken.clone()), sorted(vec![b.clone()]));
+        a.lease.message_id.learn(begun.message.unwrap());
+        assert_eq!(bench.complete(&[a.clone(), begun.taken[0].clone()]).await.refused(), 0);
+        assert_eq!(bench.messages().await, 0, "each spent its own");
+    }
+}
+
+#[tokio::test]
+async fn what_is_foreseen_can_be_told_in_a_line() {
+    let bench = Bench::new().await;
+    let (_, first) = created(&bench, json!([step("a", &[])])).await;
+    let line = serde_json::to_string(&first[0]).unwrap();
+    assert!(!line.contains('\n'));
+    assert_eq!(told(&serde_json::from_str(&line).unwrap()), told(&first[0]));
 }

@@ -61,6 +61,10 @@ pub(super) async fn run(mut config: Config, place: Place) -> Result<Exit, Failur
     while let Some(line) = told.recv().await {
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("status", "") => say(&serde_json::to_string(&host.status()?)?)?,
+            ("foresee", step) => match serde_json::from_str(step) {
+                Ok(step) => host.foresee(step),
+                Err(error) => tracing::warn!(%error, "the first process said something unknown of a step"),
+            },
             ("wake", names) => host.work_is_there(names.into()),
             ("drain", "") => break,
             _ => tracing::warn!(worker = place.number, line, "the first process said something unknown"),

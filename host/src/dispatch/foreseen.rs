@@ -1,0 +1,112 @@
+//! Attempts that begin before their steps are claimed.
+//!
+//! The host asks for the claim at the same time, and where the answer confirms it the attempt counts as any other. One
+//! whose step is not claimed is dropped, and nothing is left of it (`sandbox::OutputCommit`). That should be rare: in a
+//! namespace where it happens to all of them (it may be paused, have a bound, or be served by others as well) nothing
+//! more is foreseen for a while.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::Shared;
+use super::claim::Claimed;
+use super::slots::Slot;
+use crate::sandbox::{CommitNotice, OutputCommit};
+use crate::store::{ClaimedStep, Lease};
+
+/// How long nothing is foreseen in a namespace where it came to nothing.
+const DISTRUST: Duration = Duration::from_secs(1);
+
+/// The namespaces in which nothing is foreseen, and until when.
+#[derive(Default)]
+pub(super) struct Distrust(Mutex<HashMap<String, Instant>>);
+
+impl Distrust {
+    pub(super) fn holds(&self, namespace: &str) -> bool {
+        let mut until = self.lock();
+        let holds = until.get(namespace).is_some_and(|until| Instant::now() < *until);
+        if !holds {
+            until.remove(namespace);
+        }
+        holds
+    }
+
+    fn begin(&self, namespace: &str) {
+        self.lock().insert(namespace.to_owned(), Instant::now() + DISTRUST);
+    }
+
+    /// No code panics while it holds the lock, so a poisoned map is still whole.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The attempts that one answer decides about. Dropped before it, they come to nothing.
+pub(super) struct Foreseen<'a> {
+    shared: &'a Shared,
+    begun: HashMap<Uuid, Begun>,
+    /// Whether some step was claimed, by namespace.
+    right: HashMap<String, bool>,
+}
+
+struct Begun {
+    lease: Lease,
+    notice: CommitNotice,
+}
+
+impl<'a> Foreseen<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self { shared, begun: HashMap::new(), right: HashMap::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+    }
+
+    /// Begins with a step. Its end waits for the answer, if the completion channel can't know that.
+    pub(super) async fn begin(
+        &mut self,
+        step: ClaimedStep,
+        slot: Slot,
+        end_waits: bool,
+        claimed: &mpsc::Sender<Claimed>,
+    ) {
+        if self.shared.in_flight.owns(step.lease.step_uuid) {
+            // An earlier claim has found it.
+            return;
+        }
+        let (notice, output) = OutputCommit::under_way();
+        let lease = step.lease.clone();
+        let step = Claimed { end_waits, ..Claimed::new(self.shared, step, slot, output) };
+        if claimed.send(step).await.is_ok() {
+            self.right.entry(lease.namespace.clone()).or_default();
+            self.begun.insert(lease.step_uuid, Begun { lease, notice });
+        }
+    }
+
+    /// The step is claimed, and this is its message. Answers its namespace if its attempt has begun.
+    pub(super) fn claimed(&mut self, step: Uuid, message: i64) -> Option<String> {
+        let Begun { lease, notice } = self.begun.remove(&step)?;
+        lease.message_id.learn(message);
+        notice.durable();
+        self.right.insert(lease.namespace.clone(), true);
+        Some(lease.namespace)
+    }
+
+    /// The answer is there: the steps it did not name are not claimed.
+    pub(super) fn settle(self) {
+        for (namespace, _) in self.right.iter().filter(|(_, right)| !**right) {
+            self.shared.distrust.begin(namespace);
+        }
+    }
+}
+
+impl Drop for Foreseen<'_> {
+    fn drop(&mut self) {
+        self.begun.values().for_each(|step| self.shared.in_flight.remove(&step.lease));
+    }
+}

@@ -205,11 +205,12 @@ begin
 end
 $$;
 
--- Marks the steps of messages that were read in progress, and answers those for which that could be. They are found again
--- by the place of the row that was locked; one that changed since the statement began is not seen there, and is left alone
--- like one that somebody holds.
+-- Marks the steps of messages that were read in progress, and answers those for which that could be, and in `again` which of
+-- them were claimed before. They are found again by the place of the row that was locked; one that changed since the
+-- statement began is not seen there, and is left alone like one that somebody holds.
 create function tasker.take_steps(
-    inout namespaces text[], inout messages bigint[], inout steps uuid[], inout since timestamptz[], p_host text
+    inout namespaces text[], inout messages bigint[], inout steps uuid[], inout since timestamptz[], p_host text,
+    out again uuid[]
 )
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -234,14 +235,14 @@ begin
             lapses = s.lapses + (free.state = 'in_progress')::integer,
             claimed_by = p_host, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
         from free where s.ctid = free.place
-        returning s.step_uuid, s.task_uuid, s.attempts, free.state as from_state
+        returning s.step_uuid, s.task_uuid, s.attempts, s.claims, free.state as from_state
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state, reason)
         select task_uuid, step_uuid, attempts, from_state, 'in_progress',
             case when from_state = 'in_progress' then 'its lease lapsed' end
         from claimed
     )
-    select array_agg(step_uuid) into v_claimed from claimed;
+    select array_agg(step_uuid), array_agg(step_uuid) filter (where claims > 1) into v_claimed, again from claimed;
     if coalesce(cardinality(v_claimed), 0) < cardinality(messages) then
         perform tasker.clear_messages(namespaces, messages, steps, coalesce(v_claimed, '{}'));
         select array_agg(read.namespace order by place), array_agg(read.message order by place),
@@ -257,7 +258,7 @@ $$;
 -- namespace how many of its steps are claimed at most; null: as many as `p_limit`.
 create function tasker.claim_steps(
     p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null,
-    out namespaces text[], out messages bigint[], out steps uuid[], out since timestamptz[]
+    out namespaces text[], out messages bigint[], out steps uuid[], out since timestamptz[], out again uuid[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -318,6 +319,7 @@ begin
         messages := v_taken.messages;
         steps := v_taken.steps;
         since := v_taken.since;
+        again := v_taken.again;
     end if;
 end
 $$;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::join_all;
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::Host;
@@ -139,5 +140,21 @@ async fn nothing_is_left_of_the_first_attempt_of_a_task_that_is_not_claimed() {
     wait_for(&database.store, task, &["complete"]).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
     host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_tasks_that_come_at_once_no_step_is_lost_between_two_claims() {
+    const TASKS: usize = 400;
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let tasks = join_all((0..TASKS).map(|_| create_in(&host))).await;
+    for task in tasks {
+        wait_for(&database.store, task, &["complete"]).await;
+    }
+    let lapsed = "select count(*) from tasker.transitions where reason = 'its lease lapsed'";
+    let lapsed: i64 = sqlx::query_scalar(lapsed).fetch_one(database.pool()).await.unwrap();
+    assert_eq!(lapsed, 0);
+    assert_eq!(host.drain().await.refused, 0);
     database.drop().await;
 }

@@ -95,7 +95,8 @@ impl<'a> Claims<'a> {
         for step in queued {
             let namespace = &step.lease.namespace;
             let Some(place) = places.get_mut(namespace.as_str()).filter(|places| **places > 0) else { continue };
-            if self.shared.backlog.holds(namespace) || self.shared.distrust.holds(namespace) {
+            let found_before = self.shared.in_flight.owns(step.lease.step_uuid);
+            if found_before || self.shared.backlog.holds(namespace) || self.shared.distrust.holds(namespace) {
                 continue;
             }
             let Some(slot) = self.shared.slots.take(namespace) else { return };
@@ -150,7 +151,7 @@ impl<'a> Claims<'a> {
         if !left.is_empty() {
             complete::release(shared, &left).await;
         }
-        steps_wait
+        steps_wait || !left.is_empty()
     }
 }
 

@@ -75,10 +75,6 @@ impl<'a> Foreseen<'a> {
         end_waits: bool,
         claimed: &mpsc::Sender<Claimed>,
     ) {
-        if self.shared.in_flight.owns(step.lease.step_uuid) {
-            // An earlier claim has found it.
-            return;
-        }
         let (notice, output) = OutputCommit::under_way();
         let lease = step.lease.clone();
         let step = Claimed { end_waits, ..Claimed::new(self.shared, step, slot, output) };

@@ -202,7 +202,7 @@ const AND_ALL: Answer = Answer {
 };
 
 /// Only which they are.
-const AND_WHICH: Answer = Answer { columns: "taken.messages, taken.steps", from: "" };
+const AND_WHICH: Answer = Answer { columns: "taken.messages, taken.steps, taken.again", from: "" };
 
 /// The steps of the messages that were read.
 const TAKEN: &str = "(
@@ -214,18 +214,22 @@ const TAKEN: &str = "(
         array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, since, $3
     ) taken";
 
-/// Which steps a statement claimed: the same places of both.
+/// Which steps a statement claimed, at the same places as their messages, and which of them were claimed before: a host that
+/// has begun with such a step thought it new.
 #[derive(Default, FromRow)]
 pub(super) struct Which {
     messages: Option<Vec<i64>>,
     steps: Option<Vec<Uuid>>,
+    #[sqlx(default)]
+    again: Option<Vec<Uuid>>,
 }
 
 impl Which {
     /// Those that the host has not begun with.
     pub(super) fn but_those_begun(self, onwards: &mut impl TakeOver) -> Vec<(Uuid, i64)> {
+        let again = self.again.unwrap_or_default();
         let claimed = self.steps.unwrap_or_default().into_iter().zip(self.messages.unwrap_or_default());
-        claimed.filter(|(step, message)| !onwards.has_begun(*step, *message)).collect()
+        claimed.filter(|(step, message)| again.contains(step) || !onwards.has_begun(*step, *message)).collect()
     }
 }
 

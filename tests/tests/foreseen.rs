@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use sqlx::pool::PoolConnection;
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::Host;
@@ -27,11 +28,19 @@ async fn start(database: &TestDatabase) -> Host {
     Host::start(&config).await.unwrap()
 }
 
-/// Lets tasks be created and no step be claimed, until it is dropped.
-async fn hold_claims(pool: &PgPool) -> Transaction<'_, Postgres> {
-    let mut held = pool.begin().await.unwrap();
-    held.execute("lock table tasker.namespaces in access exclusive mode").await.unwrap();
+/// Lets tasks be created and no step be claimed, until it is let go. A claim that finds nothing goes through.
+async fn hold_claims(pool: &PgPool) -> PoolConnection<Postgres> {
+    let mut held = pool.acquire().await.unwrap();
+    let hold = "create function public.hold() returns trigger language plpgsql as $$
+            begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+        create trigger hold before update on tasker.steps for each statement execute function public.hold();
+        select pg_advisory_lock(1)";
+    sqlx::raw_sql(hold).execute(&mut *held).await.unwrap();
     held
+}
+
+async fn let_claims_go(held: &mut PoolConnection<Postgres>) {
+    held.execute("select pg_advisory_unlock(1)").await.unwrap();
 }
 
 /// Creates a task in the host's process.
@@ -112,34 +121,37 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
 async fn the_first_step_of_a_task_runs_while_it_is_claimed() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
-    let held = hold_claims(database.pool()).await;
+    let mut held = hold_claims(database.pool()).await;
     let task = create_in(&host).await;
     until_in_flight(&host, 1).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, ("enqueued".to_owned(), 0, 0));
-    held.rollback().await.unwrap();
+    let_claims_go(&mut held).await;
 
     wait_for(&database.store, task, &["complete"]).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
     host.drain().await;
+    drop(held);
     database.drop().await;
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_the_first_attempt_of_a_task_that_is_not_claimed() {
+async fn nothing_is_left_of_the_first_attempt_of_a_task_whose_step_somebody_holds() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
     let mut held = hold_claims(database.pool()).await;
     let task = create_in(&host).await;
     until_in_flight(&host, 1).await;
-    held.execute("update tasker.namespaces set paused_at = now() where name = 'linear_workflow'").await.unwrap();
-    held.commit().await.unwrap();
+    held.execute("begin").await.unwrap();
+    held.execute("select from tasker.steps for update").await.unwrap();
+    let_claims_go(&mut held).await;
     until_in_flight(&host, 0).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, ("enqueued".to_owned(), 0, 0));
 
-    run_cli(Some(&database), &["namespace", "resume", "linear_workflow"]).await;
+    held.execute("rollback").await.unwrap();
     wait_for(&database.store, task, &["complete"]).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
     host.drain().await;
+    drop(held);
     database.drop().await;
 }
 

@@ -10,7 +10,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::Host;
-use tasker_wasm_tests::{TestDatabase, create_tasks, package, run_cli, step, task, wait_for, workspace};
+use tasker_wasm_tests::{TestDatabase, create_tasks, one_step, package, run_cli, step, task, wait_for, workspace};
 use uuid::Uuid;
 
 /// Longer than anything takes.
@@ -157,11 +157,22 @@ async fn nothing_is_left_of_the_first_attempt_of_a_task_whose_step_somebody_hold
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_tasks_that_come_at_once_no_step_is_lost_between_two_claims() {
-    const TASKS: usize = 400;
+    const CLIENTS: usize = 16;
+    const TASKS: usize = 40;
     let database = TestDatabase::create().await;
     let host = start(&database).await;
-    let tasks = join_all((0..TASKS).map(|_| create_in(&host))).await;
-    for task in tasks {
+    let template =
+        one_step(&database.store, "linear_workflow", "LinearWorkflow.StepHandlers.LinearStep1Handler").await.unwrap();
+    let one_by_one = async || {
+        let mut tasks = Vec::new();
+        for _ in 0..TASKS {
+            let planned = task(&template, r#"{"even_number": 6}"#).unwrap();
+            host.create_tasks(std::slice::from_ref(&planned)).await.unwrap();
+            tasks.push(planned.task_uuid);
+        }
+        tasks
+    };
+    for task in join_all((0..CLIENTS).map(|_| one_by_one())).await.concat() {
         wait_for(&database.store, task, &["complete"]).await;
     }
     let lapsed = "select count(*) from tasker.transitions where reason = 'its lease lapsed'";

@@ -194,3 +194,17 @@ async fn what_is_foreseen_can_be_told_in_a_line() {
     assert!(!line.contains('\n'));
     assert_eq!(told(&serde_json::from_str(&line).unwrap()), told(&first[0]));
 }
+
+#[tokio::test]
+async fn of_a_step_that_was_claimed_before_a_host_is_told_all_though_it_has_begun_with_it() {
+    let bench = Bench::new().await;
+    let elsewhere = [NAMESPACE, "elsewhere"];
+    for namespaces in [&elsewhere[..1], &elsewhere] {
+        let (_, first) = created(&bench, json!([step("a", &[])])).await;
+        bench.store.release_steps(&[bench.claim_one().await.lease]).await.unwrap();
+        let mut begun = Begun { step: first[0].lease.step_uuid, message: None, taken: Vec::new() };
+        bench.store.claim_and_go_on(&request(namespaces, 10), &mut begun).await.unwrap();
+        assert_eq!((begun.message, begun.taken[0].lease.claim), (None, 2));
+        assert_eq!(bench.complete(&begun.taken).await.refused(), 0);
+    }
+}

@@ -175,8 +175,8 @@ begin
     select t.namespace, p_messages[brought.place], s.task_uuid, s.step_uuid, t.template_uuid,
         t.correlation_id, s.name, s.template_step, s.attempts::integer, s.max_attempts, s.claims, s.lapses, s.retryable,
         s.guarded, s.inputs, s.checkpoint, p_since[brought.place], s.created_at, t.name, t.version, t.context, t.tags,
-        t.priority::integer, t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id, brought.names, brought.steps,
-        brought.results
+        t.priority::integer, t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id,
+        brought.names, brought.steps, brought.results
     from brought
     join tasker.steps s on s.step_uuid = any (array[p_steps[brought.place]])
     join tasker.tasks t on t.task_uuid = any (array[s.task_uuid])

@@ -27,8 +27,8 @@ declare
 begin
     return query
     select t.task_uuid, t.template_uuid, t.correlation_id, t.parent_correlation_id, t.created_at, t.updated_at,
-        t.completed_at, seen.status::text, t.priority::integer, t.namespace, t.name, t.version, t.initiator, t.source_system,
-        t.reason, t.tags, t.context, c.total, c.pending, c.in_progress, c.completed, c.failed, c.ready, c.retrying
+        t.completed_at, seen.status::text, t.priority::integer, t.namespace, t.name, t.version, t.initiator,
+        t.source_system, t.reason, t.tags, t.context, c.total, c.pending, c.in_progress, c.completed, c.failed, c.ready, c.retrying
     from tasker.tasks t
     cross join lateral (
         select count(*) as total,

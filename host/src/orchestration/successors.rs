@@ -10,11 +10,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::Utc;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::planned::PlannedSteps;
-use crate::store::{ClaimedStep, Lease, MessageId, NewStep, StepResult};
+use crate::store::{ClaimedStep, NewStep, StepResult};
 use crate::template::Template;
 
 /// Most that a step may carry, in bytes of its task and of the results before it, for something to be foreseen from it: each
@@ -104,31 +103,9 @@ impl Successors {
         let before = self.before(place).into_iter();
         let before: BTreeMap<_, _> =
             before.filter_map(|place| Some((&self.steps()[place].name, *results.get(&place)?))).collect();
-        Ok(ClaimedStep {
-            lease: Lease {
-                namespace: relative.lease.namespace.clone(),
-                message_id: MessageId::default(),
-                task_uuid: relative.lease.task_uuid,
-                step_uuid: self.planned.key(relative.lease.task_uuid, place),
-                claim: 1,
-                guarded: self.children[place].is_empty(),
-            },
-            template_uuid: relative.template_uuid,
-            correlation_id: relative.correlation_id,
-            name: step.name.clone(),
-            template_step: None,
-            attempts: 1,
-            max_attempts: step.max_attempts,
-            lapses: 0,
-            retryable: step.retryable,
-            task: relative.task.clone(),
-            inputs: step.inputs.clone(),
-            checkpoint: None,
-            dependency_results: to_raw_value(&before)?,
-            enqueued_at: Utc::now(),
-            // All steps of such a task are created together.
-            created_at: relative.created_at,
-        })
+        let step_uuid = self.planned.key(relative.lease.task_uuid, place);
+        let is_sink = self.children[place].is_empty();
+        Ok(ClaimedStep::foreseen(&relative.kin(), step, step_uuid, is_sink, to_raw_value(&before)?))
     }
 
     /// The places of all steps that come before the one in this place.

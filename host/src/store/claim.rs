@@ -65,6 +65,16 @@ pub struct ClaimedStep {
     pub created_at: DateTime<Utc>,
 }
 
+/// What the steps that are created with a task have in common.
+pub(crate) struct Kin<'a> {
+    namespace: &'a str,
+    task_uuid: Uuid,
+    template_uuid: Uuid,
+    correlation_id: Uuid,
+    task: &'a RawValue,
+    created_at: DateTime<Utc>,
+}
+
 impl ClaimedStep {
     /// What the claims of a new task's first steps will say, of so many at most. Their leases have no messages yet.
     ///
@@ -88,31 +98,67 @@ impl ClaimedStep {
         })?;
         let is_sink = |place: usize| !task.steps.iter().any(|step| step.parents.contains(&place));
         let first = task.steps.iter().enumerate().filter(|(_, step)| step.parents.is_empty()).take(most);
-        let claim = |(place, step): (usize, &NewStep)| Self {
-            lease: Lease {
-                namespace: task.namespace.clone(),
-                message_id: MessageId::default(),
-                task_uuid: task.task_uuid,
-                step_uuid: step.step_uuid,
-                claim: 1,
-                guarded: task.grows || is_sink(place),
-            },
+        let kin = Kin {
+            namespace: &task.namespace,
+            task_uuid: task.task_uuid,
             template_uuid: task.template_uuid,
             correlation_id: task.correlation_id,
+            task: &json,
+            created_at,
+        };
+        first
+            .map(|(place, step)| {
+                let guarded = task.grows || is_sink(place);
+                Ok(Self::foreseen(&kin, step, step.step_uuid, guarded, RawValue::from_string("{}".to_owned())?))
+            })
+            .collect()
+    }
+
+    /// What the first claim of a planned step will say, that was created with its task and waits for nothing any more. Its lease
+    /// has no message yet.
+    pub(crate) fn foreseen(
+        kin: &Kin<'_>,
+        step: &NewStep,
+        step_uuid: Uuid,
+        guarded: bool,
+        dependency_results: Box<RawValue>,
+    ) -> Self {
+        Self {
+            lease: Lease {
+                namespace: kin.namespace.to_owned(),
+                message_id: MessageId::default(),
+                task_uuid: kin.task_uuid,
+                step_uuid,
+                claim: 1,
+                guarded,
+            },
+            template_uuid: kin.template_uuid,
+            correlation_id: kin.correlation_id,
             name: step.name.clone(),
             template_step: None,
             attempts: 1,
             max_attempts: step.max_attempts,
             lapses: 0,
             retryable: step.retryable,
-            task: json.clone(),
+            task: kin.task.to_owned(),
             inputs: step.inputs.clone(),
             checkpoint: None,
-            dependency_results: RawValue::from_string("{}".to_owned()).expect("it is JSON"),
-            enqueued_at: created_at,
-            created_at,
-        };
-        Ok(first.map(claim).collect())
+            dependency_results,
+            enqueued_at: Utc::now(),
+            created_at: kin.created_at,
+        }
+    }
+
+    /// What it has in common with the steps that were created with it.
+    pub(crate) fn kin(&self) -> Kin<'_> {
+        Kin {
+            namespace: &self.lease.namespace,
+            task_uuid: self.lease.task_uuid,
+            template_uuid: self.template_uuid,
+            correlation_id: self.correlation_id,
+            task: &self.task,
+            created_at: self.created_at,
+        }
     }
 
     /// The step of the template it was made from.

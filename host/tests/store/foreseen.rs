@@ -20,8 +20,8 @@ async fn created(bench: &Bench, steps: serde_json::Value) -> (Successors, Vec<Cl
     let known = NewTemplate { name: "t".into(), configuration_json: template.to_string(), ..template_of(NAMESPACE) };
     let known = bench.store.register_template(&known).await.unwrap();
     let asked: TaskRequest = serde_json::from_value(json!({
-        "name": "t", "namespace": NAMESPACE, "context": {"loaves": 3}, "idempotency_key": Uuid::now_v7(), "initiator": "ada", "source_system": "test",
-        "reason": "hunger", "tags": ["rye"], "priority": 7,
+        "name": "t", "namespace": NAMESPACE, "context": {"loaves": 3}, "idempotency_key": Uuid::now_v7(),
+        "initiator": "ada", "source_system": "test", "reason": "hunger", "tags": ["rye"], "priority": 7,
     }))
     .unwrap();
     let known = bench.store.template(known).await.unwrap().unwrap();

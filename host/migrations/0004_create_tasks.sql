@@ -6,6 +6,10 @@
 -- `choice` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
 -- ('newest'), which it must still be; null where any will do. `sinks` are its steps without successors; `parents` of a step
 -- are how many it waits for.
+--
+-- A host that has room for first steps has them claimed here, in the commit that creates them: neither it nor another host has
+-- to look for them. `room` says of a step that `p_host` takes it, where its namespace is neither paused nor bounded. The
+-- messages of those taken, which the caller sends as well, come hidden. The tasks are of one namespace then.
 create type tasker.new_task as (
     task_uuid uuid, template_uuid uuid, choice text, correlation_id uuid, parent_correlation_id uuid, sinks integer,
     priority integer, grows boolean, identity bytea, namespace text, name text, version text, initiator text,
@@ -14,14 +18,14 @@ create type tasker.new_task as (
 
 create type tasker.new_step as (
     step_uuid uuid, task_uuid uuid, parents integer, max_attempts integer, is_sink boolean, guarded boolean,
-    retryable boolean, name text, inputs text
+    retryable boolean, room boolean, name text, inputs text
 );
 
 create type tasker.new_edge as (parent_uuid uuid, child_uuid uuid);
 
 create function tasker.create_tasks(
-    p_tasks tasker.new_task[], p_steps tasker.new_step[], p_edges tasker.new_edge[],
-    out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[]
+    p_tasks tasker.new_task[], p_steps tasker.new_step[], p_edges tasker.new_edge[], p_host text default null,
+    out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[], out taken jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -34,6 +38,7 @@ declare
     v_place integer;
     v_unknown boolean;
     v_left_out boolean;
+    v_open boolean := false;
 begin
     created_at := v_now;
     -- In the order of their identities, so that two callers with the same ones do not wait for each other.
@@ -98,14 +103,21 @@ begin
         end if;
     end if;
 
+    if p_host is not null then
+        perform from tasker.namespaces
+        where name = p_tasks[1].namespace and paused_at is null and max_concurrent is null;
+        v_open := found;
+    end if;
     with new_steps as (
         insert into tasker.steps (
-            step_uuid, task_uuid, created_at, updated_at, state, pending_parents, max_attempts, is_sink, guarded,
-            retryable, name, inputs
+            step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
+            is_sink, guarded, retryable, name, claimed_by, inputs
         )
-        select step_uuid, task_uuid, v_now, v_now,
-            case when parents = 0 then 'enqueued' else 'pending' end::tasker.step_state, parents, max_attempts, is_sink,
-            guarded, retryable, name, inputs::json
+        select step_uuid, task_uuid, v_now, v_now, case when room and v_open then v_now end,
+            case when room and v_open then 'in_progress' when parents = 0 then 'enqueued' else 'pending'
+                end::tasker.step_state,
+            parents, (room and v_open)::integer, max_attempts, (room and v_open)::integer, is_sink, guarded, retryable, name,
+            case when room and v_open then p_host end, inputs::json
         from unnest(p_steps)
         where not v_left_out or task_uuid = any (v_created)
         returning step_uuid, task_uuid, state
@@ -114,17 +126,23 @@ begin
         select parent_uuid, child_uuid from unnest(p_edges)
         where not v_left_out or child_uuid in (select step_uuid from new_steps)
     ), logged as (
-        insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)
-        select task_uuid, step_uuid, 'pending', 'enqueued' from new_steps where state = 'enqueued'
+        insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state)
+        select task_uuid, step_uuid, null, 'pending', 'enqueued' from new_steps where state <> 'pending'
+        union all
+        select task_uuid, step_uuid, 1, 'enqueued', 'in_progress' from new_steps where state = 'in_progress'
     )
-    select array_agg(t.namespace order by t.namespace, s.step_uuid),
-        array_agg(tasker.step_message(t.task_uuid, s.step_uuid, t.correlation_id, t.priority)
-            order by t.namespace, s.step_uuid)
-    into namespaces, messages
-    from new_steps s
-    cross join lateral (
-        select namespace, task_uuid, correlation_id, priority from tasker.tasks where task_uuid = s.task_uuid offset 0
-    ) t
-    where s.state = 'enqueued';
+    select array_agg(namespace) filter (where not taken), array_agg(message) filter (where not taken),
+        array_agg(message) filter (where taken)
+    into namespaces, messages, taken
+    from (
+        select t.namespace, s.state = 'in_progress' as taken,
+            tasker.step_message(t.task_uuid, s.step_uuid, t.correlation_id, t.priority) as message
+        from new_steps s
+        cross join lateral (
+            select namespace, task_uuid, correlation_id, priority from tasker.tasks where task_uuid = s.task_uuid offset 0
+        ) t
+        where s.state <> 'pending'
+        order by t.namespace, s.step_uuid
+    ) ready;
 end
 $$;

@@ -34,7 +34,7 @@ $$;
 -- one queue is this one; here it is planned each time.
 create function tasker.read_messages(
     p_namespace text, p_limit integer, p_lease interval,
-    out messages bigint[], out steps uuid[], out since timestamptz[]
+    out messages bigint[], out steps uuid[]
 )
 language plpgsql
 set enable_sort = off
@@ -47,14 +47,12 @@ begin
                 select ctid from pgmq.%1$I where vt <= clock_timestamp() order by %2$s limit $1
                 for update skip locked
             ))
-            returning msg_id, enqueued_at, tasker.step_of(message ->> ''step_uuid'') as step_uuid
+            returning msg_id, tasker.step_of(message ->> ''step_uuid'') as step_uuid
         )
-        select array_agg(msg_id order by msg_id), array_agg(step_uuid order by msg_id),
-            array_agg(enqueued_at order by msg_id)
-        from taken',
+        select array_agg(msg_id order by msg_id), array_agg(step_uuid order by msg_id) from taken',
         tasker.queue_table(p_namespace),
         case when random() < 0.8 then 'coalesce((message ->> ''priority'')::integer, 0) desc, ' else '' end || 'msg_id'
-    ) into messages, steps, since using p_limit, p_lease;
+    ) into messages, steps using p_limit, p_lease;
 end
 $$;
 
@@ -134,19 +132,18 @@ $$;
 create type tasker.claimed_step as (
     namespace text, message_id bigint, task_uuid uuid, step_uuid uuid, template_uuid uuid, correlation_id uuid,
     name text, template_step text, attempts integer, max_attempts integer, claim integer, lapses integer,
-    retryable boolean, guarded boolean, inputs json, checkpoint json, enqueued_at timestamptz, created_at timestamptz,
+    retryable boolean, guarded boolean, inputs json, checkpoint json, created_at timestamptz,
     task_name text, task_version text, task_context json, task_tags json, task_priority integer, task_initiator text,
     task_source_system text, task_reason text, task_created_at timestamptz, parent_correlation_id uuid,
     result_names text[], result_steps uuid[], results json[]
 );
 
--- Everything that the execution of claimed steps needs. `p_since` says when each came into its queue; of each step come the
--- results of all that were complete before it. Volatile, so that it sees what the statement that calls it has claimed;
--- strict, so that it is not called for none.
+-- Everything that the execution of claimed steps needs, with the results of all that were complete before each. Volatile, so
+-- that it sees what the statement that calls it has claimed; strict, so that it is not called for none.
 --
 -- The planner takes a recursion for ten times what it begins with, ten times over, and would clear a megabyte for that
 -- on each call.
-create function tasker.claimed_steps(p_messages bigint[], p_steps uuid[], p_since timestamptz[])
+create function tasker.claimed_steps(p_messages bigint[], p_steps uuid[])
 returns setof tasker.claimed_step
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -174,7 +171,7 @@ begin
     )
     select t.namespace, p_messages[brought.place], s.task_uuid, s.step_uuid, t.template_uuid,
         t.correlation_id, s.name, s.template_step, s.attempts::integer, s.max_attempts, s.claims, s.lapses, s.retryable,
-        s.guarded, s.inputs, s.checkpoint, p_since[brought.place], s.created_at, t.name, t.version, t.context, t.tags,
+        s.guarded, s.inputs, s.checkpoint, s.created_at, t.name, t.version, t.context, t.tags,
         t.priority::integer, t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id,
         brought.names, brought.steps, brought.results
     from brought
@@ -205,12 +202,11 @@ begin
 end
 $$;
 
--- Marks the steps of messages that were read in progress, and answers those for which that could be, and in `again` which of
--- them were claimed before. They are found again by the place of the row that was locked; one that changed since the
--- statement began is not seen there, and is left alone like one that somebody holds.
+-- Marks the steps of messages that were read in progress, and answers those for which that could be. They are found again
+-- by the place of the row that was locked; one that changed since the statement began is not seen there, and is left alone
+-- like one that somebody holds.
 create function tasker.take_steps(
-    inout namespaces text[], inout messages bigint[], inout steps uuid[], inout since timestamptz[], p_host text,
-    out again uuid[]
+    inout namespaces text[], inout messages bigint[], inout steps uuid[], p_host text
 )
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -235,20 +231,20 @@ begin
             lapses = s.lapses + (free.state = 'in_progress')::integer,
             claimed_by = p_host, claimed_at = clock_timestamp(), updated_at = clock_timestamp()
         from free where s.ctid = free.place
-        returning s.step_uuid, s.task_uuid, s.attempts, s.claims, free.state as from_state
+        returning s.step_uuid, s.task_uuid, s.attempts, free.state as from_state
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, attempt, from_state, to_state, reason)
         select task_uuid, step_uuid, attempts, from_state, 'in_progress',
             case when from_state = 'in_progress' then 'its lease lapsed' end
         from claimed
     )
-    select array_agg(step_uuid), array_agg(step_uuid) filter (where claims > 1) into v_claimed, again from claimed;
+    select array_agg(step_uuid) into v_claimed from claimed;
     if coalesce(cardinality(v_claimed), 0) < cardinality(messages) then
         perform tasker.clear_messages(namespaces, messages, steps, coalesce(v_claimed, '{}'));
         select array_agg(read.namespace order by place), array_agg(read.message order by place),
-            array_agg(read.step_uuid order by place), array_agg(read.at order by place)
-        into namespaces, messages, steps, since
-        from unnest(namespaces, messages, steps, since) with ordinality read (namespace, message, step_uuid, at, place)
+            array_agg(read.step_uuid order by place)
+        into namespaces, messages, steps
+        from unnest(namespaces, messages, steps) with ordinality read (namespace, message, step_uuid, place)
         where read.step_uuid = any (v_claimed);
     end if;
 end
@@ -258,7 +254,7 @@ $$;
 -- namespace how many of its steps are claimed at most; null: as many as `p_limit`.
 create function tasker.claim_steps(
     p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null,
-    out namespaces text[], out messages bigint[], out steps uuid[], out since timestamptz[], out again uuid[]
+    out namespaces text[], out messages bigint[], out steps uuid[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -280,7 +276,6 @@ begin
     namespaces := '{}';
     messages := '{}';
     steps := '{}';
-    since := '{}';
     select array_agg(working.name order by random()) into v_open
     from unnest(tasker.namespaces_with_work(p_namespaces)) working (name);
     v_places := array(
@@ -302,7 +297,6 @@ begin
             namespaces := namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
             messages := messages || v_read.messages;
             steps := steps || v_read.steps;
-            since := since || v_read.since;
             v_left := v_left - cardinality(v_read.messages);
             if cardinality(v_read.messages) = v_share then
                 v_more := v_more || v_namespace;
@@ -314,12 +308,10 @@ begin
         v_places := v_more_places;
     end loop;
     if cardinality(messages) > 0 then
-        v_taken := tasker.take_steps(namespaces, messages, steps, since, p_host);
+        v_taken := tasker.take_steps(namespaces, messages, steps, p_host);
         namespaces := v_taken.namespaces;
         messages := v_taken.messages;
         steps := v_taken.steps;
-        since := v_taken.since;
-        again := v_taken.again;
     end if;
 end
 $$;

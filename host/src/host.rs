@@ -5,6 +5,8 @@ pub mod by_hand;
 mod components;
 pub mod creation;
 pub mod current_templates;
+mod first_steps;
+mod handover;
 mod processes;
 mod services;
 mod settings;
@@ -12,7 +14,8 @@ pub mod trial;
 mod upkeep;
 
 pub use components::{LeftOut, LoadError, Loaded, Refused, grant, load_components};
-pub use processes::{Front, Process, ProcessError, READY};
+pub use handover::FULL;
+pub use processes::{Front, Process, ProcessError, READY, worker_id};
 pub use services::{ServedHandler, Services, Status};
 pub use settings::{growth_limits, sandbox_settings, thresholds};
 
@@ -30,10 +33,11 @@ use crate::events::Events;
 use crate::registry::RegistryError;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::store::managed::{self, ManagedError, ManagedServer};
-use crate::store::{ClaimedStep, CreationReport, NewTask, NewTemplate, Store, StoreError};
+use crate::store::{CreationReport, NewTask, NewTemplate, Store, StoreError};
 use crate::telemetry::metrics::{Metrics, Now};
 use crate::template::{self, LoadedTemplate, Template};
 use creation::Creation;
+use first_steps::FirstSteps;
 use settings::{dispatch_settings, event_settings, upkeep_settings};
 use upkeep::Upkeep;
 
@@ -191,7 +195,8 @@ impl Host {
         let dispatch =
             Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics.clone());
         let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
-        let (creation, config) = (Creation::start(store.clone()), Arc::new(config.clone()));
+        let creation = Creation::beside(store.clone(), FirstSteps::Here(dispatch.eager_start()));
+        let config = Arc::new(config.clone());
         Self { dispatch, wake, listener, database, creation, config, handlers, metrics, upkeep }
     }
 
@@ -200,28 +205,17 @@ impl Host {
         &self.database.store
     }
 
-    /// Creates tasks in one commit and wakes this host. Other hosts find what this one leaves at their next poll. A task that
-    /// comes alone may share its commit with others that do.
+    /// Creates tasks in one commit, and begins with what there is room for. Other hosts find what this one leaves at their
+    /// next poll. A task that comes alone may share its commit with others that do.
     ///
     /// # Errors
     ///
     /// The database refused; nothing was created then.
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, Arc<StoreError>> {
-        let report = match tasks {
-            [task] => self.creation.create(task.clone()).await?.1,
-            tasks => self.store().create_tasks(tasks).await?,
-        };
-        match (tasks, report.duplicate()) {
-            ([task], None) => self.wake.created(task, report.created_at),
-            _ => self.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str()))),
+        match tasks {
+            [task] => Ok(self.creation.create(task.clone()).await?.1),
+            tasks => Ok(self.creation.create_together(tasks).await?),
         }
-        Ok(report)
-    }
-
-    /// A step was just queued, and this is how it will be claimed for the first time. To be followed by the word that there is
-    /// work.
-    pub fn foresee(&self, step: ClaimedStep) {
-        self.wake.foresee(vec![step]);
     }
 
     /// Somebody has put work into the queues.

@@ -217,7 +217,6 @@ async fn create(
     let by_key = request.idempotency_key.is_some();
     let (task, report) = create_from_current(&app, &caller, request).await?;
     let Some(existing) = report.duplicate() else {
-        app.services.task_is_there(&task, report.created_at).await;
         let view = TaskView::created(&task, report.created_at);
         return Ok(Json(TaskResponse::new(view, StepReadiness::created(&task), &caller)));
     };

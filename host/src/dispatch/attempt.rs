@@ -37,6 +37,7 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
             outbox: Outbox::default(),
             deciding: None,
             origin: None,
+            is_last: false,
         })));
     }
     let known = shared.templates.get(step.template_uuid).await.map_err(|error| error.to_string())?;
@@ -75,8 +76,9 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     }
     let announced = shared.events.announce(&step, template_step.declarations, &completion).await;
     completion.events = announced.stored;
+    let is_last = step.lease.guarded && known.successors.is_some();
     let origin = Origin::of(step, known);
-    Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding, origin })))
+    Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding, origin, is_last })))
 }
 
 /// Calls the handler until it has a verdict; none if the lease was lost on the way.

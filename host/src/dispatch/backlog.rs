@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::slots::Room;
+use crate::store::ClaimedStep;
 
 /// How long an end waits for company at most: for some twenty steps of a host that is busy.
 pub(super) const COMMIT: Duration = Duration::from_millis(10);
@@ -20,13 +21,12 @@ pub(super) const CLAIM: Duration = Duration::from_millis(5);
 pub(super) struct Backlog(Mutex<HashSet<String>>);
 
 impl Backlog {
-    /// Learns from the namespaces of the steps that a claim that had `room` brought. Says whether steps of those it asked for
-    /// wait.
-    pub(super) fn learn(&self, room: &Room, found: &[String]) -> bool {
+    /// Learns from what a claim that had `room` brought. Says whether steps of those it asked for wait.
+    pub(super) fn learn(&self, room: &Room, found: &[ClaimedStep]) -> bool {
         let full = found.len() >= room.together;
         let mut behind = self.lock();
         for (namespace, room) in &room.namespaces {
-            let got = found.iter().filter(|of| *of == namespace).count();
+            let got = found.iter().filter(|step| step.lease.namespace == *namespace).count();
             if got >= *room || full && got > 0 {
                 behind.insert(namespace.clone());
             } else if !full {
@@ -49,10 +49,37 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::value::RawValue;
+    use uuid::Uuid;
 
-    fn step(namespace: &str) -> String {
-        namespace.to_owned()
+    use super::*;
+    use crate::store::Lease;
+
+    fn step(namespace: &str) -> ClaimedStep {
+        let json = || RawValue::from_string("{}".to_owned()).unwrap();
+        ClaimedStep {
+            lease: Lease {
+                namespace: namespace.to_owned(),
+                message_id: 1.into(),
+                task_uuid: Uuid::nil(),
+                step_uuid: Uuid::nil(),
+                claim: 1,
+                guarded: false,
+            },
+            template_uuid: Uuid::nil(),
+            correlation_id: Uuid::nil(),
+            name: String::new(),
+            template_step: None,
+            attempts: 1,
+            max_attempts: 1,
+            lapses: 0,
+            retryable: false,
+            task: json(),
+            inputs: json(),
+            checkpoint: None,
+            dependency_results: json(),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+        }
     }
 
     fn room(namespaces: &[(&str, usize)], together: usize) -> Room {

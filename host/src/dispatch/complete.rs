@@ -58,6 +58,8 @@ pub(super) struct Ended {
     pub(super) deciding: Option<Deciding>,
     /// What the step's successors are foreseen from, if they can be.
     pub(super) origin: Option<Origin>,
+    /// Whether no step of its task waits for it.
+    pub(super) is_last: bool,
 }
 
 /// A step as it was claimed, and the template of its task.
@@ -140,7 +142,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
     let mut pauses = pauses();
     let mut is_first = true;
     loop {
-        let mut onwards = Onwards::new(shared, &attempts, claimed);
+        let mut onwards = Onwards::after(shared, &attempts, claimed);
         if is_first {
             onwards.begin(&attempts).await;
         }
@@ -148,19 +150,23 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
         let go_on = onwards.go_on();
         let (completions, following): (Vec<_>, Vec<_>) = attempts
             .into_iter()
-            .map(|attempt| (attempt.completion, (attempt.outbox, attempt.deciding, attempt.origin)))
+            .map(|Ended { completion, outbox, deciding, origin, is_last }| {
+                (completion, (outbox, deciding, origin, is_last))
+            })
             .unzip();
         // Of a backlog that grows there is nothing to tell.
         let namespaces = completions.iter().map(|completion| completion.lease.namespace.as_str());
         let news = Work::of(namespaces.filter(|namespace| !shared.backlog.holds(namespace)));
         let sent = Instant::now();
         let committed = shared.completions.complete_and_go_on(&completions, &go_on, &mut onwards).await;
-        let together = completions.into_iter().zip(following).map(|(completion, (outbox, deciding, origin))| Ended {
-            completion,
-            outbox,
-            deciding,
-            origin,
-        });
+        let together =
+            completions.into_iter().zip(following).map(|(completion, (outbox, deciding, origin, is_last))| Ended {
+                completion,
+                outbox,
+                deciding,
+                origin,
+                is_last,
+            });
         let error = match committed {
             Ok(report) => {
                 let left = onwards.committed();
@@ -188,7 +194,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
                 }
             }
             Err(error) => {
-                onwards.failed();
+                drop(onwards);
                 attempts = together.collect();
                 error
             }

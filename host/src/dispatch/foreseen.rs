@@ -67,30 +67,23 @@ impl<'a> Foreseen<'a> {
         self.begun.is_empty()
     }
 
-    /// Begins with a step. Its end waits for the answer, if the completion channel can't know that.
-    pub(super) async fn begin(
-        &mut self,
-        step: ClaimedStep,
-        slot: Slot,
-        end_waits: bool,
-        claimed: &mpsc::Sender<Claimed>,
-    ) {
+    /// Begins with a step.
+    pub(super) async fn begin(&mut self, step: ClaimedStep, slot: Slot, claimed: &mpsc::Sender<Claimed>) {
         let (notice, output) = OutputCommit::under_way();
         let lease = step.lease.clone();
-        let step = Claimed { end_waits, ..Claimed::new(self.shared, step, slot, output) };
-        if claimed.send(step).await.is_ok() {
+        if claimed.send(Claimed::new(self.shared, step, slot, output)).await.is_ok() {
             self.right.entry(lease.namespace.clone()).or_default();
             self.begun.insert(lease.step_uuid, Begun { lease, notice });
         }
     }
 
-    /// The step is claimed, and this is its message. Answers its namespace if its attempt has begun.
-    pub(super) fn claimed(&mut self, step: Uuid, message: i64) -> Option<String> {
-        let Begun { lease, notice } = self.begun.remove(&step)?;
+    /// The step is claimed, and this is its message. Says whether its attempt has begun.
+    pub(super) fn claimed(&mut self, step: Uuid, message: i64) -> bool {
+        let Some(Begun { lease, notice }) = self.begun.remove(&step) else { return false };
         lease.message_id.learn(message);
         notice.durable();
-        self.right.insert(lease.namespace.clone(), true);
-        Some(lease.namespace)
+        self.right.insert(lease.namespace, true);
+        true
     }
 
     /// The answer is there: the steps it did not name are not claimed.

@@ -43,11 +43,6 @@ impl InFlight {
         signals
     }
 
-    /// Whether the step is this host's.
-    pub(super) fn owns(&self, step: Uuid) -> bool {
-        self.lock().contains_key(&step)
-    }
-
     /// Ends the ownership that `lease` stood for, unless a newer claim of the same step has replaced it.
     pub(super) fn remove(&self, lease: &Lease) {
         let mut owned = self.lock();

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Nothing flows backwards but the wake-up, and the steps that a commit made ready while there was room for them: they
-//! are claimed in that commit, and do not wait for it to begin (`onwards`). Each stage holds back the one before it: a
+//! are claimed in that commit, and do not wait for it to begin (`onwards`). The first steps of a new task are claimed in the
+//! commit that creates it (`eager`). Each stage holds back the one before it: a
 //! full completion channel stops executors, running executors hold the slots, and the claim asks for no more steps than
 //! there are free slots. So the host never owns work it can't run, and what it owns is bounded by `max_concurrent` however
 //! deep the queues are. No namespace gets all the slots while others are served, so nobody's attempts, however long, keep
@@ -22,6 +23,7 @@ mod claim;
 mod complete;
 mod components;
 mod due;
+mod eager;
 mod execute;
 mod foreseen;
 mod growth;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use components::Components;
+pub use eager::EagerStart;
 pub use wake::{Wake, Work};
 
 use crate::client::Client;
@@ -130,6 +133,7 @@ struct Shared {
 /// The running dispatch core.
 pub struct Dispatch {
     shared: Arc<Shared>,
+    eager_start: EagerStart,
     stages: JoinSet<()>,
     timers: JoinSet<()>,
 }
@@ -219,6 +223,7 @@ impl Dispatch {
             metrics,
         });
         let onwards = claimed_tx.downgrade();
+        let eager_start = EagerStart::new(shared.clone(), onwards.clone());
         let mut stages = JoinSet::new();
         stages.spawn(sound(claim::run(shared.clone(), claimed_tx)));
         stages.spawn(sound(execute::run(shared.clone(), claimed_rx, finished_tx)));
@@ -227,7 +232,7 @@ impl Dispatch {
         timers.spawn(sound(leases::run(shared.clone())));
         timers.spawn(sound(due::run(shared.clone())));
         timers.spawn(sound(neighbours::run(shared.clone())));
-        Self { shared, stages, timers }
+        Self { shared, eager_start, stages, timers }
     }
 
     /// Changes of tasks that this host's commits brought about, as they happen. A receiver that falls behind misses some

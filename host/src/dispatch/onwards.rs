@@ -17,6 +17,7 @@ use super::Shared;
 use super::claim::Claimed;
 use super::complete::{Ended, Origin};
 use super::foreseen::Foreseen;
+use super::in_flight::InFlight;
 use super::slots::Slot;
 use crate::orchestration::successors::Done;
 use crate::sandbox::{CommitNotice, OutputCommit};
@@ -33,31 +34,49 @@ pub(super) struct Onwards<'a> {
     /// Nobody where nothing goes on.
     claimed: Option<mpsc::Sender<Claimed>>,
     foreseen: Foreseen<'a>,
-    taken: Vec<Lease>,
+    taken: Taken<'a>,
     /// Steps that were claimed and found no slot.
     left: Vec<Lease>,
     notice: CommitNotice,
     output: OutputCommit,
+    /// Whether what begins is told about by another channel than the one that commits its end.
+    end_waits: bool,
 }
 
 impl<'a> Onwards<'a> {
-    /// Nothing goes on where other steps wait for slots, or while the host drains.
-    pub(super) fn new(shared: &'a Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Self {
-        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
-        let of = |ended: &Ended| ended.completion.lease.namespace.clone();
-        let all = attempts.iter().filter(|_| claimed.is_some()).map(of);
-        let mut namespaces: Vec<String> = all.filter(|name| !shared.backlog.holds(name)).collect();
+    /// For what follows these attempts.
+    pub(super) fn after(shared: &'a Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Self {
+        let leading = attempts.iter().filter(|ended| !ended.is_last);
+        let mut namespaces: Vec<_> = leading.map(|ended| &*ended.completion.lease.namespace).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
-        let slots: Vec<Slot> = namespaces.iter().flat_map(|name| shared.slots.take_ahead(name, BATCH)).collect();
+        Self::new(shared, &namespaces, BATCH, claimed)
+    }
+
+    /// For so many first steps of tasks that are created.
+    pub(super) fn of_new(
+        shared: &'a Shared,
+        namespace: &str,
+        most: usize,
+        claimed: &mpsc::WeakSender<Claimed>,
+    ) -> Self {
+        Self { end_waits: true, ..Self::new(shared, &[namespace], most.min(BATCH), claimed) }
+    }
+
+    /// Nothing goes on where other steps wait for slots, or while the host drains.
+    fn new(shared: &'a Shared, namespaces: &[&str], most: usize, claimed: &mpsc::WeakSender<Claimed>) -> Self {
+        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
+        let open = namespaces.iter().filter(|name| claimed.is_some() && !shared.backlog.holds(name));
+        let slots: Vec<Slot> = open.flat_map(|name| shared.slots.take_ahead(name, most)).collect();
         let mut go_on = GoOn { lease: shared.settings.lease, ..GoOn::default() };
         for slots in slots.chunk_by(|a, b| a.namespace() == b.namespace()) {
             go_on.namespaces.push(slots[0].namespace().to_owned());
             go_on.places.push(slots.len() as u32);
         }
         let (notice, output) = OutputCommit::under_way();
-        let (foreseen, taken, left) = (Foreseen::new(shared), Vec::new(), Vec::new());
-        Self { shared, go_on, slots, claimed, foreseen, taken, left, notice, output }
+        let (foreseen, left) = (Foreseen::new(shared), Vec::new());
+        let taken = Taken { in_flight: &shared.in_flight, leases: Vec::new() };
+        Self { shared, go_on, slots, claimed, foreseen, taken, left, notice, output, end_waits: false }
     }
 
     /// What the commit is asked to claim.
@@ -65,12 +84,17 @@ impl<'a> Onwards<'a> {
         GoOn { foresees: !self.foreseen.is_empty(), ..self.go_on.clone() }
     }
 
+    /// How many steps there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Begins with the successors of these attempts that are known already.
     pub(super) async fn begin(&mut self, attempts: &[Ended]) {
         let Some(claimed) = self.claimed.clone() else { return };
         for step in following(self.shared, attempts, self.slots.len()) {
             if let Some(slot) = self.slot(&step) {
-                self.foreseen.begin(step, slot, false, &claimed).await;
+                self.foreseen.begin(step, slot, &claimed).await;
             }
         }
     }
@@ -81,15 +105,24 @@ impl<'a> Onwards<'a> {
     }
 
     /// The steps are this host's. Answers those that it can't run.
-    pub(super) fn committed(self) -> Vec<Lease> {
+    pub(super) fn committed(mut self) -> Vec<Lease> {
+        self.taken.leases.clear();
         self.notice.durable();
         self.foreseen.settle();
         self.left
     }
+}
 
-    /// They are not, as far as it knows: their attempts end, and nothing came of them.
-    pub(super) fn failed(self) {
-        self.taken.iter().for_each(|lease| self.shared.in_flight.remove(lease));
+/// Steps that are this host's if the commit is made. Dropped before that is known they are not, and nothing comes of their
+/// attempts.
+struct Taken<'a> {
+    in_flight: &'a InFlight,
+    leases: Vec<Lease>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.leases.iter().for_each(|lease| self.in_flight.remove(lease));
     }
 }
 
@@ -118,15 +151,16 @@ fn following(shared: &Shared, attempts: &[Ended], most: usize) -> Vec<ClaimedSte
 
 impl TakeOver for Onwards<'_> {
     fn has_begun(&mut self, step: Uuid, message: i64) -> bool {
-        self.foreseen.claimed(step, message).is_some()
+        self.foreseen.claimed(step, message)
     }
 
     async fn take(&mut self, step: ClaimedStep) {
         let (Some(slot), Some(claimed)) = (self.slot(&step), &self.claimed) else {
             return self.left.push(step.lease);
         };
-        self.taken.push(step.lease.clone());
-        if claimed.send(Claimed::new(self.shared, step, slot, self.output.clone())).await.is_err() {
+        self.taken.leases.push(step.lease.clone());
+        let step = Claimed { end_waits: self.end_waits, ..Claimed::new(self.shared, step, slot, self.output.clone()) };
+        if claimed.send(step).await.is_err() {
             tracing::error!("nothing runs steps any more: the step runs again when its lease has lapsed");
         }
     }

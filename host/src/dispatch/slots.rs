@@ -114,11 +114,11 @@ impl Slots {
         most.saturating_sub(held).min(free)
     }
 
-    /// Takes a slot of those that the claim asked for, if there is still one.
-    pub(super) fn take(self: &Arc<Self>, namespace: &str) -> Option<Slot> {
+    /// Takes a slot of those that the claim asked for.
+    pub(super) fn take(self: &Arc<Self>, namespace: &str) -> Slot {
         let mut state = self.lock();
-        state.asked = state.asked.checked_sub(1)?;
-        Some(self.take_of(namespace, &mut state))
+        state.asked -= 1;
+        self.take_of(namespace, &mut state)
     }
 
     /// Takes slots for steps that are not known yet: up to `most` of those that the namespace has room for, but one in two,
@@ -189,8 +189,7 @@ mod tests {
         assert_eq!(slots.room(&names(&["a"]), false).together, 4);
         let ahead = slots.take_ahead("a", 100);
         assert_eq!(ahead.len(), 2);
-        let claimed = Vec::from_iter((0..4).map(|_| slots.take("a").unwrap()));
-        assert!(slots.take("a").is_none());
+        let claimed = Vec::from_iter((0..4).map(|_| slots.take("a")));
         assert_eq!(slots.free(), 2);
         slots.settle();
         drop((ahead, claimed));
@@ -207,7 +206,7 @@ mod tests {
         slots.room(&names(&[namespace]), true);
         let slot = slots.take(namespace);
         slots.settle();
-        slot.unwrap()
+        slot
     }
 
     /// Takes slots for these namespaces in turns, as long as they get any.
@@ -217,7 +216,7 @@ mod tests {
             let before = taken.len();
             for namespace in greedy {
                 if slots.room(served, true).namespaces.iter().any(|(open, _)| open == namespace) {
-                    taken.push(slots.take(namespace).unwrap());
+                    taken.push(slots.take(namespace));
                 }
                 slots.settle();
             }

@@ -7,14 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
-
-use crate::orchestration::successors::is_light;
-use crate::store::{ClaimedStep, NewTask};
-
-/// Most steps that are kept until somebody asks for them.
-const FORESEEN: usize = 100;
 
 /// In whose queues there may be work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +26,6 @@ pub struct Wake(Arc<State>);
 struct State {
     said: Notify,
     work: Mutex<Option<Work>>,
-    foreseen: Mutex<Vec<ClaimedStep>>,
 }
 
 impl Work {
@@ -92,31 +84,6 @@ impl Wake {
         });
         drop(said);
         self.0.said.notify_one();
-    }
-
-    /// Wakes with what the first steps of a task need that was just created, so that they can begin before they are claimed.
-    pub(crate) fn created(&self, task: &NewTask, created_at: DateTime<Utc>) {
-        if is_light(task.context.get().len()) {
-            match ClaimedStep::first_of(task, created_at, FORESEEN) {
-                Ok(first) => self.foresee(first),
-                Err(error) => {
-                    tracing::error!(%error, "can't tell what a task's first steps need before they are claimed")
-                }
-            }
-        }
-        self.wake(Work::of([task.namespace.as_str()]));
-    }
-
-    /// Tells how steps that were just queued will be claimed for the first time. To be followed by the word that there is work.
-    pub(crate) fn foresee(&self, steps: Vec<ClaimedStep>) {
-        let mut foreseen = self.0.foreseen.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = FORESEEN.saturating_sub(foreseen.len());
-        foreseen.extend(steps.into_iter().take(room));
-    }
-
-    /// What was told so, once.
-    pub(crate) fn foreseen(&self) -> Vec<ClaimedStep> {
-        std::mem::take(&mut *self.0.foreseen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns at the next wake-up, with all that was said until then.

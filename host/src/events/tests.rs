@@ -61,7 +61,6 @@ fn step(namespace: &str) -> ClaimedStep {
         dependency_results: raw(&json!({
             "reserveStock": {"stepUuid": Uuid::from_u128(5), "success": true, "status": "completed", "result": {"n": 1}}
         })),
-        enqueued_at: at(0),
         created_at: at(1),
     }
 }

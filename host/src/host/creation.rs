@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::first_steps::FirstSteps;
 use crate::store::{CreationReport, NewTask, Store, StoreError};
 
 /// Most tasks in one commit.
@@ -15,6 +16,7 @@ const BATCH: usize = 64;
 #[derive(Clone)]
 pub struct Creation {
     store: Store,
+    first_steps: FirstSteps,
     requests: mpsc::Sender<Request>,
 }
 
@@ -32,12 +34,17 @@ enum Answer {
 }
 
 impl Creation {
-    /// Creates tasks in `store`.
+    /// Creates tasks in `store`, which hosts elsewhere run.
     #[must_use]
     pub fn start(store: Store) -> Self {
+        Self::beside(store, FirstSteps::Elsewhere)
+    }
+
+    /// Creates tasks in `store`, and has their first steps begun with.
+    pub(super) fn beside(store: Store, first_steps: FirstSteps) -> Self {
         let (sender, requests) = mpsc::channel(BATCH);
-        tokio::spawn(run(store.alone(), requests));
-        Self { store, requests: sender }
+        tokio::spawn(run(store.alone(), first_steps.clone(), requests));
+        Self { store, first_steps, requests: sender }
     }
 
     /// Creates one task, or finds which one has its identity. Gives the task back with the report on it alone.
@@ -55,19 +62,27 @@ impl Creation {
         match answered.map_err(|_| stopped())? {
             Answer::Created(task, report) => Ok((task, report)),
             Answer::Refused(task) => {
-                let report = self.store.create_tasks(std::slice::from_ref(&task)).await?;
+                let report = self.create_together(std::slice::from_ref(&task)).await?;
                 Ok((task, report))
             }
             Answer::Failed(error) => Err(error),
         }
     }
+
+    /// Creates tasks in a commit of their own.
+    ///
+    /// # Errors
+    /// As [`Store::create_tasks`].
+    pub async fn create_together(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
+        self.first_steps.create(&self.store, tasks).await
+    }
 }
 
-async fn run(store: Store, mut requests: mpsc::Receiver<Request>) {
+async fn run(store: Store, first_steps: FirstSteps, mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::with_capacity(BATCH);
     while requests.recv_many(&mut batch, BATCH).await > 0 {
         let (tasks, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|request| (request.task, request.answer)).unzip();
-        let created = store.create_tasks(&tasks).await.map_err(Arc::new);
+        let created = first_steps.create(&store, &tasks).await.map_err(Arc::new);
         for (place, (task, answer)) in tasks.into_iter().zip(answers).enumerate() {
             let answered = match &created {
                 Ok(report) => Answer::Created(task, report.of(place)),

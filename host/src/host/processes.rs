@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `status` | answers with a [`Status`] in JSON |
 //! | `wake`, names of namespaces | looks into their queues, or without a name into all: there is work |
+//! | `run`, a step in JSON | runs it: it is claimed for this worker. Answers `full` where it has no room for more |
 //! | `drain` | claims no more, and ends when what runs has ended |
 //! | `abort` | puts back what still runs |
 //! | the end of input | drains: the first process is gone |
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,12 +28,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::handover::{self, FULL, Handover};
 use super::services::Status;
 use super::upkeep::Upkeep;
 use super::{Database, ServedHandler, Services, StartError, announce, prepare, services, upkeep_settings};
 use crate::config::Config;
 use crate::dispatch::{Wake, Work};
-use crate::store::{ClaimedStep, NewTask, Store, StoreError};
+use crate::store::{ClaimedStep, CreationReport, NewTask, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// What a worker says when it claims.
@@ -49,11 +50,15 @@ const SOUND: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// For a worker to end after it was told to abort: puts back, commits, closes.
 const GRACE: Duration = Duration::from_secs(10);
-/// What a worker is told of a step that was just queued at most, in bytes: a pipe holds 64 KiB.
-const LONGEST_LINE: usize = 16 << 10;
 
 /// How a worker process is started: the command without its pipes.
 pub type Process = Arc<dyn Fn(usize) -> Command + Send + Sync>;
+
+/// The name of a worker in leases, transitions and results.
+#[must_use]
+pub fn worker_id(host: &str, number: usize) -> String {
+    format!("{host}-{number}")
+}
 
 /// Worker processes could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -85,11 +90,19 @@ pub struct Front {
 /// What can be asked of the workers. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Workers {
-    asks: Arc<[mpsc::Sender<oneshot::Sender<Status>>]>,
-    wakes: Arc<[Wake]>,
+    all: Arc<[Worker]>,
+    /// The namespaces that they serve.
+    served: Arc<[String]>,
     next: Arc<AtomicUsize>,
     draining: CancellationToken,
     aborting: CancellationToken,
+}
+
+/// The ways to one worker.
+struct Worker {
+    asks: mpsc::Sender<oneshot::Sender<Status>>,
+    wake: Wake,
+    handover: Handover,
 }
 
 impl Front {
@@ -109,26 +122,34 @@ impl Front {
         drop(loaded);
         let (draining, aborting) = (CancellationToken::new(), CancellationToken::new());
         let mut keepers = JoinSet::new();
-        let (mut asks, mut wakes, mut states) = (Vec::new(), Vec::new(), Vec::new());
+        let slots = config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers as usize / count;
+        let (mut all, mut states) = (Vec::new(), Vec::new());
         for number in 1..=count {
             let (asked, answers) = mpsc::channel(16);
             let (state, seen) = watch::channel(State::Starting);
             let wake = Wake::default();
-            asks.push(asked);
-            wakes.push(wake.clone());
+            let name = worker_id(&config.worker.worker_id, number);
+            // Half of its slots are for what it claims itself.
+            let (handover, steps) = Handover::new(name, config.common.queues.lease, slots.div_ceil(2));
+            all.push(Worker { asks: asked, wake: wake.clone(), handover: handover.clone() });
             states.push(seen);
             let keeper = Keeper {
                 number,
                 process: Arc::clone(&process),
                 asks: answers,
                 wake,
+                handover,
+                steps,
                 state,
                 draining: draining.clone(),
                 aborting: aborting.clone(),
             };
             keepers.spawn(keeper.keep());
         }
-        let workers = Workers { asks: asks.into(), wakes: wakes.into(), next: Arc::default(), draining, aborting };
+        let mut served: Vec<_> = handlers.iter().map(|handler| handler.namespace.clone()).collect();
+        served.dedup();
+        let (all, served) = (all.into(), served.into());
+        let workers = Workers { all, served, next: Arc::default(), draining, aborting };
         let upkeep = Upkeep::start(database.store.clone(), upkeep_settings(config));
         let config = Arc::new(config.clone());
         let front = Self { database, config, handlers, metrics: Metrics::default(), upkeep, workers, keepers };
@@ -182,28 +203,45 @@ impl Workers {
 
     /// There is work: the workers are told in turns. One that has no room tells all hosts.
     pub(super) fn wake_one(&self, work: Work) {
-        if let Some(wake) = self.next_wake() {
-            wake.wake(work);
+        if let Some(worker) = self.next() {
+            worker.wake.wake(work);
         }
     }
 
-    /// The same of a task that was just created.
-    pub(super) fn created_one(&self, task: &NewTask, created_at: DateTime<Utc>) {
-        if let Some(wake) = self.next_wake() {
-            wake.created(task, created_at);
+    /// Creates tasks in one commit, and claims for the worker whose turn it is what that has room for.
+    pub(super) async fn create(&self, store: &Store, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
+        let worker = self.next().filter(|_| self.all_serve(tasks) && !self.draining.is_cancelled());
+        let handed_over = match worker {
+            Some(worker) => worker.handover.create(store, tasks).await,
+            None => None,
+        };
+        let report = match handed_over {
+            Some(created) => created?,
+            None => store.create_tasks(tasks).await?,
+        };
+        if report.enqueued > 0 {
+            self.wake_one(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         }
+        Ok(report)
     }
 
-    fn next_wake(&self) -> Option<&Wake> {
+    /// Whether the workers serve these tasks, and all are of one namespace.
+    fn all_serve(&self, tasks: &[NewTask]) -> bool {
+        tasks.first().is_some_and(|first| {
+            self.served.contains(&first.namespace) && tasks.iter().all(|task| task.namespace == first.namespace)
+        })
+    }
+
+    fn next(&self) -> Option<&Worker> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        self.wakes.get(turn % self.wakes.len().max(1))
+        self.all.get(turn % self.all.len().max(1))
     }
 
     /// How each worker is, by its number; one that is just being started again is left out.
     pub(super) async fn statuses(&self) -> Vec<(usize, Status)> {
-        let asked = self.asks.iter().map(async |asks| {
+        let asked = self.all.iter().map(async |worker| {
             let (answer, answered) = oneshot::channel();
-            asks.send(answer).await.ok()?;
+            worker.asks.send(answer).await.ok()?;
             tokio::time::timeout(PATIENCE, answered).await.ok()?.ok()
         });
         let statuses = futures::future::join_all(asked).await;
@@ -226,6 +264,9 @@ struct Keeper {
     process: Process,
     asks: mpsc::Receiver<oneshot::Sender<Status>>,
     wake: Wake,
+    handover: Handover,
+    /// Steps that are claimed for the worker.
+    steps: mpsc::Receiver<ClaimedStep>,
     state: watch::Sender<State>,
     draining: CancellationToken,
     aborting: CancellationToken,
@@ -247,6 +288,7 @@ impl Keeper {
                 Ok(running) => self.run(running).await,
                 Err(error) => Err(error),
             };
+            self.handover.close();
             if self.draining.is_cancelled() {
                 return;
             }
@@ -295,8 +337,10 @@ impl Keeper {
                             *state = State::Claiming;
                             first
                         });
+                        self.handover.open();
                         tracing::info!(worker = self.number, pid = child.id().unwrap_or_default(), "a worker process claims steps");
                     }
+                    Ok(Some(line)) if line == FULL => self.handover.full(),
                     Ok(Some(line)) => if let Ok(status) = serde_json::from_str::<Status>(&line) {
                         waiting.drain(..).for_each(|asked| drop(asked.send(status.clone())));
                     },
@@ -309,10 +353,12 @@ impl Keeper {
                     let _ = input.write_all(b"status\n").await;
                 }
                 work = self.wake.said() => {
-                    let mut lines: String = self.wake.foreseen().iter().filter_map(foresee).collect();
-                    lines += &format!("wake {work}\n");
-                    let _ = input.write_all(lines.as_bytes()).await;
+                    let _ = input.write_all(format!("wake {work}\n").as_bytes()).await;
                 }
+                Some(step) = self.steps.recv() => match handover::line(&step) {
+                    Ok(line) => drop(input.write_all(line.as_bytes()).await),
+                    Err(error) => tracing::error!(%error, "can't tell a worker of a step: it runs when its lease has lapsed"),
+                },
                 () = draining.cancelled(), if !told_to_drain => {
                     told_to_drain = true;
                     let _ = input.write_all(b"drain\n").await;
@@ -330,11 +376,4 @@ impl Keeper {
             }
         }
     }
-}
-
-/// The line that tells a worker what a step needs that was just queued; none where that is long or takes several lines: the
-/// claim says it as well.
-fn foresee(step: &ClaimedStep) -> Option<String> {
-    let json = serde_json::to_string(step).ok()?;
-    (json.len() <= LONGEST_LINE && !json.contains('\n')).then(|| format!("foresee {json}\n"))
 }

@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
 use super::creation::Creation;
 use super::current_templates::CurrentTemplates;
+use super::first_steps::{FirstSteps, tell_hosts};
 use super::processes::Workers;
 use crate::config::Config;
 use crate::config::limits::LimitSet;
 use crate::dispatch::{Components, Observer, Wake, Work};
 use crate::events::{EventStats, Events};
-use crate::store::{NewTask, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// How long a statement may go on after its request was given up: the request is answered first, and then the connection
@@ -168,7 +168,7 @@ impl Services {
         let store = host.store().apart(web.max_connections, web.request_timeout + GIVEN_UP).await?;
         Ok(Self {
             templates: templates(&store, &host.config),
-            creation: Creation::start(store.clone()),
+            creation: Creation::beside(store.clone(), FirstSteps::Here(host.dispatch.eager_start())),
             store,
             config: Arc::clone(&host.config),
             handlers: Arc::clone(&host.handlers),
@@ -198,7 +198,7 @@ impl Services {
         let store = store.apart(web.max_connections, web.request_timeout + GIVEN_UP).await?;
         Ok(Self {
             templates: templates(&store, config),
-            creation: Creation::start(store.clone()),
+            creation: Creation::beside(store.clone(), FirstSteps::Workers(workers.clone())),
             store,
             config: Arc::clone(config),
             handlers: Arc::clone(handlers),
@@ -223,25 +223,12 @@ impl Services {
         Self { store, templates, creation, config, handlers, metrics, started: Instant::now(), running: None }
     }
 
-    /// Says that this task was just created.
-    pub async fn task_is_there(&self, task: &NewTask, created_at: DateTime<Utc>) {
-        match self.running.as_ref().map(|running| &running.source) {
-            Some(Source::Here { wake, .. }) => wake.created(task, created_at),
-            Some(Source::Workers(workers)) => workers.created_one(task, created_at),
-            None => self.work_is_there(Work::of([task.namespace.as_str()])).await,
-        }
-    }
-
     /// Says that there is work in the queues: to this host, or else to the others.
     pub async fn work_is_there(&self, work: Work) {
         match self.running.as_ref().map(|running| &running.source) {
             Some(Source::Here { wake, .. }) => wake.wake(work),
             Some(Source::Workers(workers)) => workers.wake_one(work),
-            None => {
-                if let Err(error) = self.store.notify_work().await {
-                    tracing::debug!(%error, "the hosts could not be told of new work: they look by themselves before long");
-                }
-            }
+            None => tell_hosts(&self.store).await,
         }
     }
 

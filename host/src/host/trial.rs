@@ -153,7 +153,6 @@ fn step(namespace: &str, definition: &StepDefinition, trial: Trial) -> Result<Cl
         inputs: trial.inputs,
         checkpoint: trial.checkpoint,
         dependency_results: to_raw_value(&results)?,
-        enqueued_at: now,
         created_at: now,
     })
 }

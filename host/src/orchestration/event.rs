@@ -153,7 +153,6 @@ mod tests {
             inputs: raw(&json!({"cursor": {"batch_id": "001"}})),
             checkpoint: checkpoint.as_ref().map(raw),
             dependency_results: raw(&json!({})),
-            enqueued_at: chrono::Utc::now(),
             created_at: chrono::Utc::now(),
         };
         let context = context(&step, &pattern, &definition(&pattern).unwrap()).unwrap();

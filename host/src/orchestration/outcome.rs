@@ -244,7 +244,6 @@ mod tests {
             inputs: raw("{}"),
             checkpoint: None,
             dependency_results: raw("{}"),
-            enqueued_at: Utc::now(),
             created_at: Utc::now(),
         }
     }

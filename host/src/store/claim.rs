@@ -1,5 +1,6 @@
 //! Claiming: taking steps from the queues, with everything their execution needs, in one round trip.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::columns::column;
 use super::error::is_about_unknown_queue;
-use super::{Lease, MessageId, NewStep, NewTask, Store, StoreError, TakeOver, queues};
+use super::{Lease, MessageId, NewStep, NewTask, Store, StoreError, queues};
 
 /// What a host asks for.
 #[derive(Debug, Clone)]
@@ -59,8 +60,6 @@ pub struct ClaimedStep {
     pub checkpoint: Option<Box<RawValue>>,
     /// The results of all its ancestors, a JSON object: `{name: {stepUuid, success, status, result}}`.
     pub dependency_results: Box<RawValue>,
-    /// When it came into the queue.
-    pub enqueued_at: DateTime<Utc>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
 }
@@ -76,11 +75,12 @@ pub(crate) struct Kin<'a> {
 }
 
 impl ClaimedStep {
-    /// What the claims of a new task's first steps will say, of so many at most. Their leases have no messages yet.
-    ///
-    /// # Errors
-    /// A text can't be written as JSON.
-    pub fn first_of(task: &NewTask, created_at: DateTime<Utc>, most: usize) -> Result<Vec<Self>, serde_json::Error> {
+    /// The first steps of a new task that were claimed when it was created, and have these messages.
+    pub(super) fn first_of(
+        task: &NewTask,
+        created_at: DateTime<Utc>,
+        messages: &HashMap<Uuid, i64>,
+    ) -> Result<Vec<Self>, serde_json::Error> {
         let json = to_raw_value(&Task {
             task_uuid: task.task_uuid,
             name: &task.name,
@@ -96,8 +96,6 @@ impl ClaimedStep {
             tags: &task.tags_json(),
             created_at,
         })?;
-        let is_sink = |place: usize| !task.steps.iter().any(|step| step.parents.contains(&place));
-        let first = task.steps.iter().enumerate().filter(|(_, step)| step.parents.is_empty()).take(most);
         let kin = Kin {
             namespace: &task.namespace,
             task_uuid: task.task_uuid,
@@ -106,12 +104,16 @@ impl ClaimedStep {
             task: &json,
             created_at,
         };
-        first
-            .map(|(place, step)| {
-                let guarded = task.grows || is_sink(place);
-                Ok(Self::foreseen(&kin, step, step.step_uuid, guarded, RawValue::from_string("{}".to_owned())?))
-            })
-            .collect()
+        let is_sink = |place: usize| !task.steps.iter().any(|step| step.parents.contains(&place));
+        let mut first = Vec::new();
+        for (place, step) in task.steps.iter().enumerate() {
+            let Some(message) = messages.get(&step.step_uuid) else { continue };
+            let no_results = RawValue::from_string("{}".to_owned())?;
+            let claimed = Self::foreseen(&kin, step, step.step_uuid, task.grows || is_sink(place), no_results);
+            claimed.lease.message_id.learn(*message);
+            first.push(claimed);
+        }
+        Ok(first)
     }
 
     /// What the first claim of a planned step will say, that was created with its task and waits for nothing any more. Its lease
@@ -144,7 +146,6 @@ impl ClaimedStep {
             inputs: step.inputs.clone(),
             checkpoint: None,
             dependency_results,
-            enqueued_at: Utc::now(),
             created_at: kin.created_at,
         }
     }
@@ -176,106 +177,63 @@ impl Store {
     /// # Errors
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
     pub async fn claim_steps(&self, request: &ClaimRequest) -> Result<Vec<ClaimedStep>, StoreError> {
-        let mut line = self.line().await?;
-        let claimed = self.claim(line.as_mut(), request, AND_ALL).await?;
-        line.keep();
-        claimed.iter().map(ClaimedStep::from_row).collect::<Result<_, _>>().map_err(StoreError::from)
-    }
-
-    /// The same for a host that has begun with some of the steps it hopes for. It gets the others.
-    ///
-    /// # Errors
-    /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
-    pub async fn claim_and_go_on(&self, request: &ClaimRequest, onwards: &mut impl TakeOver) -> Result<(), StoreError> {
-        let mut line = self.line().await?;
-        let rows = self.claim(line.as_mut(), request, AND_WHICH).await?;
-        let mut others = Vec::new();
-        for row in &rows {
-            others.extend(Which::from_row(row)?.but_those_begun(onwards));
-        }
-        let others = claimed(line.as_mut(), &others).await?;
-        line.keep();
-        for step in others {
-            onwards.take(step).await;
-        }
-        Ok(())
-    }
-
-    async fn claim(
-        &self,
-        connection: &mut PgConnection,
-        request: &ClaimRequest,
-        answer: Answer,
-    ) -> Result<Vec<PgRow>, StoreError> {
         let limit = i32::try_from(request.limit).unwrap_or(i32::MAX);
         let places: Vec<_> = request.places.iter().map(|places| i32::try_from(*places).unwrap_or(i32::MAX)).collect();
-        let Answer { columns, from } = answer;
         let claimed = match &request.namespaces[..] {
-            [namespace] => {
-                sqlx::query(AssertSqlSafe(format!("{} select {columns} from {TAKEN} {from}", read(namespace))))
-                    .bind(namespace)
-                    .bind(places.first().map_or(limit, |places| limit.min(*places)))
-                    .bind(&request.host)
-                    .bind(request.lease.as_secs_f64())
-            }
-            _ => {
-                let statement = format!("select {columns} from tasker.claim_steps($1, $2, $3, $4, $5) taken {from}");
-                sqlx::query(AssertSqlSafe(statement))
-                    .bind(&request.namespaces)
-                    .bind(limit)
-                    .bind(&request.host)
-                    .bind(request.lease.as_secs_f64())
-                    .bind(Some(places).filter(|places| !places.is_empty()))
-            }
+            [namespace] => sqlx::query_as(AssertSqlSafe(claim_from(namespace)))
+                .bind(namespace)
+                .bind(places.first().map_or(limit, |places| limit.min(*places)))
+                .bind(&request.host)
+                .bind(request.lease.as_secs_f64()),
+            _ => sqlx::query_as(
+                "select step.* from tasker.claim_steps($1, $2, $3, $4, $5) claimed
+                cross join lateral tasker.claimed_steps(claimed.messages, claimed.steps) step",
+            )
+            .bind(&request.namespaces)
+            .bind(limit)
+            .bind(&request.host)
+            .bind(request.lease.as_secs_f64())
+            .bind(Some(places).filter(|places| !places.is_empty())),
         };
-        match claimed.fetch_all(connection).await {
+        let mut line = self.line().await?;
+        match claimed.fetch_all(line.as_mut()).await {
             Err(error) if is_about_unknown_queue(&error) => Ok(Vec::new()),
-            claimed => Ok(claimed?),
+            claimed => {
+                let claimed = claimed?;
+                line.keep();
+                Ok(claimed)
+            }
         }
     }
 }
 
-/// What a claim answers of the steps it has `taken`.
-struct Answer {
-    columns: &'static str,
-    from: &'static str,
+/// The statement that claims from one queue.
+fn claim_from(namespace: &str) -> String {
+    // One read in five goes by age alone, so that nothing waits for ever behind a stream of urgent work.
+    let read = queues::read(namespace, fastrand::f64() >= 0.8, 1, 2, 4);
+    format!(
+        "with read as ({read})
+        select step.* from (
+            select array_agg(msg_id order by msg_id) as messages, array_agg(step_uuid order by msg_id) as steps from read
+        ) found
+        cross join lateral tasker.take_steps(
+            array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, $3
+        ) taken
+        cross join lateral tasker.claimed_steps(taken.messages, taken.steps) step"
+    )
 }
 
-/// All that their execution needs.
-const AND_ALL: Answer = Answer {
-    columns: "step.*",
-    from: "cross join lateral tasker.claimed_steps(taken.messages, taken.steps, taken.since) step",
-};
-
-/// Only which they are.
-const AND_WHICH: Answer = Answer { columns: "taken.messages, taken.steps, taken.again", from: "" };
-
-/// The steps of the messages that were read.
-const TAKEN: &str = "(
-        select array_agg(msg_id order by msg_id) as messages, array_agg(step_uuid order by msg_id) as steps,
-            array_agg(enqueued_at order by msg_id) as since
-        from read
-    ) found
-    cross join lateral tasker.take_steps(
-        array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, since, $3
-    ) taken";
-
-/// Which steps a statement claimed, at the same places as their messages, and which of them were claimed before: a host that
-/// has begun with such a step thought it new.
+/// Which steps a statement claimed, at the same places as their messages.
 #[derive(Default, FromRow)]
 pub(super) struct Which {
     messages: Option<Vec<i64>>,
     steps: Option<Vec<Uuid>>,
-    #[sqlx(default)]
-    again: Option<Vec<Uuid>>,
 }
 
 impl Which {
-    /// Those that the host has not begun with.
-    pub(super) fn but_those_begun(self, onwards: &mut impl TakeOver) -> Vec<(Uuid, i64)> {
-        let again = self.again.unwrap_or_default();
-        let claimed = self.steps.unwrap_or_default().into_iter().zip(self.messages.unwrap_or_default());
-        claimed.filter(|(step, message)| again.contains(step) || !onwards.has_begun(*step, *message)).collect()
+    /// Each step with its message.
+    pub(super) fn pairs(self) -> impl Iterator<Item = (Uuid, i64)> {
+        self.steps.unwrap_or_default().into_iter().zip(self.messages.unwrap_or_default())
     }
 }
 
@@ -287,17 +245,11 @@ pub(super) async fn claimed(
     if steps.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query_as("select * from tasker.claimed_steps($1, $2, array_fill(clock_timestamp(), array[cardinality($1)]))")
+    sqlx::query_as("select * from tasker.claimed_steps($1, $2)")
         .bind(column(steps, |(_, message)| *message))
         .bind(column(steps, |(step, _)| *step))
         .fetch_all(connection)
         .await
-}
-
-/// Reads from one queue.
-fn read(namespace: &str) -> String {
-    // One read in five goes by age alone, so that nothing waits for ever behind a stream of urgent work.
-    format!("with read as ({})", queues::read(namespace, fastrand::f64() >= 0.8, 1, 2, 4))
 }
 
 impl<'r> FromRow<'r, PgRow> for ClaimedStep {
@@ -346,7 +298,6 @@ impl<'r> FromRow<'r, PgRow> for ClaimedStep {
             inputs: row.try_get("inputs")?,
             checkpoint: row.try_get("checkpoint")?,
             dependency_results: json(&results)?,
-            enqueued_at: row.try_get("enqueued_at")?,
             created_at: row.try_get("created_at")?,
             lease,
         })

@@ -214,9 +214,7 @@ impl Completion {
 const AND_CLAIMED: &str = ", step.*, padding
     from done
     cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) taken
-    left join lateral tasker.claimed_steps(
-        taken.messages, taken.steps, array_fill(clock_timestamp(), array[coalesce(cardinality(taken.steps), 0)])
-    ) with ordinality step on true
+    left join lateral tasker.claimed_steps(taken.messages, taken.steps) with ordinality step on true
     cross join lateral unnest(
         case when ordinality = cardinality(taken.steps) then array[null, repeat(' ', 8192)] else array[null] end
     ) padding";
@@ -334,7 +332,7 @@ impl Store {
             }
         }
         drop(rows);
-        let others = which.but_those_begun(onwards);
+        let others: Vec<_> = which.pairs().filter(|(step, message)| !onwards.has_begun(*step, *message)).collect();
         match claimed(line.as_mut(), &others).await {
             Ok(steps) => {
                 line.keep();

@@ -16,7 +16,6 @@ pub struct Lease {
     /// Whose queue the message is in.
     pub namespace: String,
     /// The message.
-    #[serde(skip)]
     pub message_id: MessageId,
     /// The step's task.
     pub task_uuid: Uuid,
@@ -30,7 +29,8 @@ pub struct Lease {
 
 /// The number of a step's message in its queue. Of a step that a host begins with before it is claimed it is learnt from the
 /// claim; clones learn it together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<i64>", into = "Option<i64>")]
 pub struct MessageId(Arc<OnceLock<i64>>);
 
 impl MessageId {
@@ -49,6 +49,18 @@ impl MessageId {
 impl From<i64> for MessageId {
     fn from(number: i64) -> Self {
         Self(Arc::new(OnceLock::from(number)))
+    }
+}
+
+impl From<Option<i64>> for MessageId {
+    fn from(number: Option<i64>) -> Self {
+        number.map(Self::from).unwrap_or_default()
+    }
+}
+
+impl From<MessageId> for Option<i64> {
+    fn from(number: MessageId) -> Self {
+        number.get()
     }
 }
 

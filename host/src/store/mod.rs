@@ -83,7 +83,7 @@ pub use states::{
     UnknownState,
 };
 pub use statistics::{Counted, Performance, SlowStep, SlowTask, Staleness, StateCounts, UsageTotals};
-pub use tasks::{CreationReport, NewStep, NewTask, TemplateChoice};
+pub use tasks::{CreationReport, EagerClaim, NewStep, NewTask, TemplateChoice};
 pub use templates::{NewTemplate, TemplateRow};
 pub use view::{
     AttemptDetail, AttemptFilter, AttemptTotals, AttemptView, ResultMetadata, StepAudit, StepExecutionResult,

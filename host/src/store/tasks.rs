@@ -1,14 +1,18 @@
 //! Creating tasks: many of them, with their steps and edges, in one commit.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use serde_json::value::RawValue;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
+use super::claim::Which;
 use super::columns::composite;
 use super::error::is_about_unknown_queue;
 use super::queues::Queues;
-use super::{Store, StoreError};
+use super::{ClaimedStep, Store, StoreError, TakeOver};
 
 /// Which of the templates of a name a task was planned from. A request does not have to look for it first: whether what
 /// an earlier one found is still right is seen when the task is created.
@@ -108,7 +112,7 @@ impl NewStep {
 /// What came of a call that creates tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CreationReport {
-    /// How many steps were queued.
+    /// How many steps are queued and not claimed.
     pub enqueued: u32,
     /// For each task given, the task that has its identity already; none for those that were created.
     pub duplicates: Vec<Option<Uuid>>,
@@ -128,6 +132,17 @@ impl CreationReport {
     pub fn duplicate(&self) -> Option<Uuid> {
         self.duplicates.first().copied().flatten()
     }
+}
+
+/// What a host claims of the tasks it creates.
+#[derive(Debug, Clone)]
+pub struct EagerClaim {
+    /// Its name, for people.
+    pub host: String,
+    /// How many steps at most.
+    pub most: usize,
+    /// For how long the steps are its own unless renewed.
+    pub lease: Duration,
 }
 
 /// A [`NewTask`] as the database takes it.
@@ -164,6 +179,7 @@ struct StepRow<'a> {
     is_sink: bool,
     guarded: bool,
     retryable: bool,
+    room: bool,
     name: &'a str,
     inputs: &'a str,
 }
@@ -188,6 +204,12 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    fn of(tasks: &'a [NewTask]) -> Self {
+        let mut rows = Self::default();
+        tasks.iter().for_each(|task| rows.add(task));
+        rows
+    }
+
     fn add(&mut self, task: &'a NewTask) {
         let first = self.steps.len();
         for step in &task.steps {
@@ -199,6 +221,7 @@ impl<'a> Rows<'a> {
                 is_sink: true,
                 guarded: true,
                 retryable: step.retryable,
+                room: false,
                 name: &step.name,
                 inputs: step.inputs.get(),
             });
@@ -245,30 +268,106 @@ impl Store {
     /// # Panics
     /// A step names a parent that its task does not have.
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
-        let mut rows = Rows::default();
-        for task in tasks {
-            rows.add(task);
-        }
         let queues = Queues::of(tasks.iter().map(|task| task.namespace.as_str()));
         let statement = format!(
             "with created as materialized (select * from tasker.create_tasks($1, $2, $3)), {}
-            select coalesce(cardinality(messages), 0), duplicates, created_at from created, (select count(*) from sent) sent",
+            select coalesce(cardinality(messages), 0) as enqueued, duplicates, created_at
+            from created, (select count(*) from sent) sent",
             queues.send_created(),
         );
+        let rows = Rows::of(tasks);
         let created = sqlx::query_as(AssertSqlSafe(statement)).bind(rows.tasks).bind(rows.steps).bind(rows.edges);
         let mut line = self.line().await?;
-        let created = created.fetch_one(line.as_mut()).await.map_err(|error| match is_about_unknown_queue(&error) {
-            true => {
-                StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") }
-            }
-            false => error.into(),
-        })?;
+        let created: Created = created.fetch_one(line.as_mut()).await.map_err(refusal)?;
         line.keep();
-        let (enqueued, duplicates, created_at): (i32, Option<Vec<Option<Uuid>>>, _) = created;
-        Ok(CreationReport {
-            enqueued: enqueued.unsigned_abs(),
-            duplicates: duplicates.unwrap_or_else(|| vec![None; tasks.len()]),
-            created_at,
-        })
+        Ok(created.report(tasks.len()))
+    }
+
+    /// The same for tasks of one namespace, and in the same commit steps that wait for nothing are claimed. Who takes them over gets each before the commit is durable, and knows by the answer whether
+    /// that counts.
+    ///
+    /// # Errors
+    /// As [`Store::create_tasks`]. Steps that were claimed before the answer was lost come back when their lease runs out.
+    pub async fn create_and_claim(
+        &self,
+        tasks: &[NewTask],
+        claim: &EagerClaim,
+        onwards: &mut impl TakeOver,
+    ) -> Result<CreationReport, StoreError> {
+        let Queues::One(namespace) = Queues::of(tasks.iter().map(|task| task.namespace.as_str())) else {
+            return self.create_tasks(tasks).await;
+        };
+        let statement = format!(
+            "with created as materialized (select * from tasker.create_tasks($1, $2, $3, $4)), {}{AND_CLAIMED}",
+            Queues::send_taken(namespace, 5),
+        );
+        let mut rows = Rows::of(tasks);
+        let first = rows.steps.iter_mut().filter(|step| step.parents == 0);
+        first.take(claim.most).for_each(|step| step.room = true);
+        let mut line = self.line().await?;
+        let mut answer = sqlx::query(AssertSqlSafe(statement))
+            .bind(rows.tasks)
+            .bind(rows.steps)
+            .bind(rows.edges)
+            .bind(&claim.host)
+            .bind(claim.lease.as_secs_f64())
+            .fetch(line.as_mut());
+        let mut created = None;
+        while let Some(row) = answer.try_next().await.map_err(refusal)? {
+            if created.is_some() {
+                continue;
+            }
+            let now = Created::from_row(&row)?;
+            let claimed = Which::from_row(&row)?.pairs().collect();
+            for task in tasks {
+                match ClaimedStep::first_of(task, now.created_at, &claimed) {
+                    Ok(steps) => {
+                        for step in steps {
+                            onwards.take(step).await;
+                        }
+                    }
+                    Err(error) => tracing::error!(
+                        %error, task_uuid = %task.task_uuid, "can't tell what its first steps need: they run when their leases have lapsed"
+                    ),
+                }
+            }
+            created = Some(now);
+        }
+        drop(answer);
+        line.keep();
+        Ok(created.ok_or(sqlx::Error::RowNotFound)?.report(tasks.len()))
+    }
+}
+
+/// What a creation that claims answers. The second row is padding, so that the first arrives while the commit is on its way to
+/// the disk: see [`super::complete`].
+const AND_CLAIMED: &str = "
+    select coalesce(cardinality(created.messages), 0) as enqueued, duplicates, created_at, claimed.*, padding
+    from created
+    cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) claimed
+    cross join unnest(array[null, repeat(' ', 8192)]) padding";
+
+#[derive(sqlx::FromRow)]
+struct Created {
+    enqueued: i32,
+    duplicates: Option<Vec<Option<Uuid>>>,
+    created_at: DateTime<Utc>,
+}
+
+impl Created {
+    fn report(self, given: usize) -> CreationReport {
+        CreationReport {
+            enqueued: self.enqueued.unsigned_abs(),
+            duplicates: self.duplicates.unwrap_or_else(|| vec![None; given]),
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// Why nothing was created.
+fn refusal(error: sqlx::Error) -> StoreError {
+    match is_about_unknown_queue(&error) {
+        true => StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") },
+        false => error.into(),
     }
 }

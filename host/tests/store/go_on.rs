@@ -157,10 +157,7 @@ impl TakeOver for Onlooker<'_> {
 #[tokio::test]
 async fn a_host_has_what_it_goes_on_with_while_the_commit_is_on_its_way_to_the_disk() {
     let bench = Bench::new().await;
-    // Each of these commits takes a tenth of a second.
-    let slow = "do $$ begin execute format('alter database %I set commit_delay = 100000', current_database());
-        execute format('alter database %I set commit_siblings = 0', current_database()); end $$";
-    bench.pool.execute(slow).await.unwrap();
+    bench.slow_commits().await;
     let store = bench.store.alone();
     let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE, ..GoOn::default() };
     let mut onlooker = Onlooker { bench: &bench, seen: Vec::new() };

@@ -10,6 +10,7 @@ mod components;
 mod connect;
 mod create_tasks;
 mod direct_events;
+mod eager;
 mod enqueue_due;
 mod foreseen;
 mod go_on;

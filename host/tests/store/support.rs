@@ -128,6 +128,13 @@ impl Bench {
         self.store.claim_steps(&request(&[NAMESPACE], limit)).await.unwrap()
     }
 
+    /// Each commit of a connection that is opened from now on takes a tenth of a second.
+    pub async fn slow_commits(&self) {
+        let slow = "do $$ begin execute format('alter database %I set commit_delay = 100000', current_database());
+            execute format('alter database %I set commit_siblings = 0', current_database()); end $$";
+        self.pool.execute(slow).await.unwrap();
+    }
+
     /// Claims the one step that is there.
     pub async fn claim_one(&self) -> ClaimedStep {
         let mut claimed = self.claim(10).await;

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::super::{Exit, Failure};
 use crate::config::Config;
-use crate::host::{Host, Process, READY};
+use crate::dispatch::EagerStart;
+use crate::host::{FULL, Host, Process, READY, worker_id};
 
 /// Connections that a worker needs at least: claim, completion, renewal, and one for what comes between.
 const FEWEST_CONNECTIONS: u32 = 4;
@@ -43,7 +44,7 @@ pub(super) fn process(config: &Config, count: usize) -> std::io::Result<Process>
     Ok(Arc::new(move |number| {
         let mut command = Command::new(&program);
         command.args(&arguments).arg(format!("--worker-process={number}/{count}"));
-        command.env("TASKER_WORKER_ID", format!("{host}-{number}"));
+        command.env("TASKER_WORKER_ID", worker_id(&host, number));
         command
     }))
 }
@@ -56,15 +57,13 @@ pub(super) async fn run(mut config: Config, place: Place) -> Result<Exit, Failur
     let _ignored = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let host = Host::start_worker(&config).await.map_err(Failure::cannot_start)?;
     say(READY)?;
+    let eager_start = host.dispatch().eager_start();
 
     let mut told = listen()?;
     while let Some(line) = told.recv().await {
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("status", "") => say(&serde_json::to_string(&host.status()?)?)?,
-            ("foresee", step) => match serde_json::from_str(step) {
-                Ok(step) => host.foresee(step),
-                Err(error) => tracing::warn!(%error, "the first process said something unknown of a step"),
-            },
+            ("run", step) => run_step(&eager_start, step).await?,
             ("wake", names) => host.work_is_there(names.into()),
             ("drain", "") => break,
             _ => tracing::warn!(worker = place.number, line, "the first process said something unknown"),
@@ -76,11 +75,26 @@ pub(super) async fn run(mut config: Config, place: Place) -> Result<Exit, Failur
     let drained = loop {
         tokio::select! {
             drained = &mut drain => break drained,
-            Some(line) = told.recv() => if line == "abort" { abort.cancel() },
+            Some(line) = told.recv() => match line.split_once(' ') {
+                Some(("run", step)) => run_step(&eager_start, step).await?,
+                _ => if line == "abort" { abort.cancel() },
+            },
         }
     };
     tracing::info!(worker = place.number, put_back = drained.put_back, "a worker process has stopped");
     Ok(Exit::Done)
+}
+
+/// Runs a step that was claimed for this process, or puts it back.
+async fn run_step(eager_start: &EagerStart, step: &str) -> Result<(), Failure> {
+    let more = match serde_json::from_str(step) {
+        Ok(step) => eager_start.run(step).await,
+        Err(error) => {
+            tracing::warn!(%error, "the first process said something unknown of a step");
+            true
+        }
+    };
+    if more { Ok(()) } else { say(FULL) }
 }
 
 /// What the first process says, line by line, until it is gone. On a thread of its own, which nobody waits for when the

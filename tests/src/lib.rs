@@ -5,6 +5,7 @@
 
 mod api_client;
 mod attempts;
+mod config;
 mod database;
 mod neighbours;
 mod plain_server;
@@ -16,6 +17,7 @@ mod tasks;
 
 pub use api_client::{Answer, ApiClient, EventStream, StreamEvent};
 pub use attempts::{Guest, built_package};
+pub use config::{compiled, config};
 pub use database::TestDatabase;
 pub use neighbours::Street;
 pub use plain_server::PlainServer;

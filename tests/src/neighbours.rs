@@ -1,16 +1,15 @@
 //! Two tenants of one host: one takes small steps at a steady pace, the other misbehaves in as many slots as it gets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tasker_wasm_host::config::Config;
 use tasker_wasm_host::config::limits::Limit;
-use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::{Operator, TemplateRow};
 use uuid::Uuid;
 
-use super::{TestDatabase, one_step, package, stream, task, workspace};
+use super::{TestDatabase, config, one_step, stream, task};
 
 /// Time between two steps of the well-behaved tenant.
 const PACE: Duration = Duration::from_millis(10);
@@ -40,11 +39,7 @@ impl Street {
         let no_waiting =
             "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$";
         sqlx::query(no_waiting).execute(database.pool()).await?;
-        let options =
-            LoadOptions { path: None, variables: BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]) };
-        let mut config = Config::load(&options)?.config;
-        config.worker.component_path = ["linear", "hostile", "probe"].map(|name| package(name).join("dist")).into();
-        config.worker.sandbox.cache_dir = workspace().join("target/test-cache/components");
+        let mut config = config(&database, &["linear", "hostile", "probe"]);
         config.common.task_templates.search_paths = Vec::new();
         // The time is what ends those that never end by themselves.
         config.worker.sandbox.limits.set(Limit::Fuel, Some(1_000_000_000_000));

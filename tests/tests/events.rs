@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "also in what the tests share")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::events::{DomainEvent, EventStats};
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::QueuedEvent;
-use tasker_wasm_tests::{TestDatabase, create_tasks, package, run_cli, wait_for, workspace};
+use tasker_wasm_tests::{TestDatabase, config, create_tasks, run_cli, wait_for};
 
 const NAMESPACE: &str = "order_events";
 
@@ -29,7 +27,7 @@ struct Order {
 /// Runs one order through a host of its own, which is drained before its events are counted.
 async fn order(context: Value) -> Order {
     let database = TestDatabase::create().await;
-    let host = Host::start(&config(&database)).await.unwrap();
+    let host = Host::start(&config(&database, &["domain-events"])).await.unwrap();
     let events = host.events().clone();
     let mut hearing = events.subscribe();
     let task = create_tasks(&database.store, NAMESPACE, "order_with_events", &context.to_string(), 1).await[0];
@@ -51,17 +49,6 @@ async fn order(context: Value) -> Order {
         stats: events.stats(),
         database,
     }
-}
-
-fn config(database: &TestDatabase) -> Config {
-    let folder = package("domain-events");
-    let options =
-        LoadOptions { path: None, variables: BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]) };
-    let mut config = Config::load(&options).unwrap().config;
-    config.worker.component_path = vec![folder.join("dist")];
-    config.worker.sandbox.cache_dir = workspace().join("target/test-cache/tasker-wasm-host/components");
-    config.common.task_templates.search_paths = vec![folder];
-    config
 }
 
 fn names(events: &[Value]) -> Vec<&str> {

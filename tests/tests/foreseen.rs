@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "also in what the tests share")]
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, PgPool, Postgres, Transaction};
-use tasker_wasm_host::config::{Config, LoadOptions};
+use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Transaction};
 use tasker_wasm_host::host::Host;
-use tasker_wasm_tests::{TestDatabase, create_tasks, one_step, package, run_cli, step, task, wait_for, workspace};
+use tasker_wasm_host::store::{CreationReport, StoreError};
+use tasker_wasm_tests::{TestDatabase, config, one_step, run_cli, step, task, wait_for};
 use uuid::Uuid;
 
 /// Longer than anything takes.
@@ -18,37 +18,34 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A host that serves the linear workflow.
 async fn start(database: &TestDatabase) -> Host {
-    let folder = package("linear");
-    let options =
-        LoadOptions { path: None, variables: BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]) };
-    let mut config = Config::load(&options).unwrap().config;
-    config.worker.component_path = vec![folder.join("dist")];
-    config.worker.sandbox.cache_dir = workspace().join("target/test-cache/tasker-wasm-host/components");
-    config.common.task_templates.search_paths = vec![folder];
-    Host::start(&config).await.unwrap()
+    Host::start(&config(database, &["linear"])).await.unwrap()
 }
 
-/// Lets tasks be created and no step be claimed, until it is let go. A claim that finds nothing goes through.
-async fn hold_claims(pool: &PgPool) -> PoolConnection<Postgres> {
+/// Lets what creates tasks wait when it has answered and is to be committed, until it is let go; then it may come to nothing.
+async fn hold_creations(pool: &PgPool, comes_to_nothing: bool) -> PoolConnection<Postgres> {
     let mut held = pool.acquire().await.unwrap();
-    let hold = "create function public.hold() returns trigger language plpgsql as $$
-            begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
-        create trigger hold before update on tasker.steps for each statement execute function public.hold();
-        select pg_advisory_lock(1)";
-    sqlx::raw_sql(hold).execute(&mut *held).await.unwrap();
+    let then = if comes_to_nothing { "raise exception 'the disk is full';" } else { "" };
+    let hold = format!(
+        "create function public.hold() returns trigger language plpgsql as $$
+            begin perform pg_advisory_xact_lock_shared(1); {then} return null; end $$;
+        create constraint trigger hold after insert on tasker.tasks deferrable initially deferred
+            for each row execute function public.hold();
+        select pg_advisory_lock(1)"
+    );
+    sqlx::raw_sql(AssertSqlSafe(hold)).execute(&mut *held).await.unwrap();
     held
 }
 
-async fn let_claims_go(held: &mut PoolConnection<Postgres>) {
+async fn let_go(held: &mut PoolConnection<Postgres>) {
     held.execute("select pg_advisory_unlock(1)").await.unwrap();
 }
 
 /// Creates a task in the host's process.
-async fn create_in(host: &Host) -> Uuid {
+async fn create_in(host: &Host) -> (Uuid, Result<CreationReport, Arc<StoreError>>) {
     let template = host.store().find_template("linear_workflow", "mathematical_sequence", None).await.unwrap().unwrap();
     let planned = task(&template, r#"{"even_number": 6}"#).unwrap();
-    host.create_tasks(std::slice::from_ref(&planned)).await.unwrap();
-    planned.task_uuid
+    let created = host.create_tasks(std::slice::from_ref(&planned)).await;
+    (planned.task_uuid, created)
 }
 
 /// Lets claims through and no completion, until it is dropped.
@@ -83,8 +80,7 @@ async fn a_step_runs_while_the_commit_that_claims_it_is_made() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
     let held = hold_completions(database.pool()).await;
-    let task =
-        create_tasks(&database.store, "linear_workflow", "mathematical_sequence", r#"{"even_number": 6}"#, 1).await[0];
+    let (task, _) = create_in(&host).await;
     until_in_flight(&host, 2).await;
     assert_eq!(seen(&database, task, "linear_step_2").await, ("pending".to_owned(), 0, 0));
     held.rollback().await.unwrap();
@@ -100,8 +96,7 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
     let held = hold_completions(database.pool()).await;
-    let task =
-        create_tasks(&database.store, "linear_workflow", "mathematical_sequence", r#"{"even_number": 6}"#, 1).await[0];
+    let (task, _) = create_in(&host).await;
     until_in_flight(&host, 2).await;
     let (code, _, err) =
         run_cli(Some(&database), &["namespace", "pause", "linear_workflow", "--reason", "an audit"]).await;
@@ -118,14 +113,19 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
 }
 
 #[tokio::test]
-async fn the_first_step_of_a_task_runs_while_it_is_claimed() {
+async fn the_first_step_of_a_task_runs_while_the_task_is_on_its_way_to_the_disk() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
-    let mut held = hold_claims(database.pool()).await;
-    let task = create_in(&host).await;
-    until_in_flight(&host, 1).await;
-    assert_eq!(seen(&database, task, "linear_step_1").await, ("enqueued".to_owned(), 0, 0));
-    let_claims_go(&mut held).await;
+    let mut held = hold_creations(database.pool(), false).await;
+    let ((task, created), ()) = join(create_in(&host), async {
+        until_in_flight(&host, 1).await;
+        let tasks: i64 =
+            sqlx::query_scalar("select count(*) from tasker.tasks").fetch_one(database.pool()).await.unwrap();
+        assert_eq!(tasks, 0);
+        let_go(&mut held).await;
+    })
+    .await;
+    assert_eq!(created.unwrap().enqueued, 0);
 
     wait_for(&database.store, task, &["complete"]).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
@@ -135,21 +135,26 @@ async fn the_first_step_of_a_task_runs_while_it_is_claimed() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_the_first_attempt_of_a_task_whose_step_somebody_holds() {
+async fn nothing_is_left_of_the_first_attempt_of_a_task_that_is_not_created() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
-    let mut held = hold_claims(database.pool()).await;
-    let task = create_in(&host).await;
-    until_in_flight(&host, 1).await;
-    held.execute("begin").await.unwrap();
-    held.execute("select from tasker.steps for update").await.unwrap();
-    let_claims_go(&mut held).await;
+    let mut held = hold_creations(database.pool(), true).await;
+    let ((_, created), ()) = join(create_in(&host), async {
+        until_in_flight(&host, 1).await;
+        let_go(&mut held).await;
+    })
+    .await;
+    assert!(created.unwrap_err().to_string().contains("the disk is full"));
     until_in_flight(&host, 0).await;
-    assert_eq!(seen(&database, task, "linear_step_1").await, ("enqueued".to_owned(), 0, 0));
 
-    held.execute("rollback").await.unwrap();
+    held.execute("drop trigger hold on tasker.tasks").await.unwrap();
+    let (task, created) = create_in(&host).await;
+    created.unwrap();
     wait_for(&database.store, task, &["complete"]).await;
     assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
+    let attempts: i64 =
+        sqlx::query_scalar("select count(*) from tasker.attempts").fetch_one(database.pool()).await.unwrap();
+    assert_eq!(attempts, 4);
     host.drain().await;
     drop(held);
     database.drop().await;

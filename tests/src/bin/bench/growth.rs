@@ -6,14 +6,14 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::{ClaimRequest, Store, TemplateRow};
-use tasker_wasm_tests::{TestDatabase, claim_of, succeeded, task};
+use tasker_wasm_tests::{TestDatabase, claim_of, config, succeeded, task};
 use uuid::Uuid;
 
 use super::bulk;
 use super::latency::run_one;
 use super::report::{Row, Section};
 use super::samples::Samples;
-use super::setup::{EVEN, config, flat, registered};
+use super::setup::{EVEN, flat, registered};
 
 /// Finished tasks of one step each. The first is what the others are held against.
 const FINISHED: [(&str, i64); 3] = [("10²", 100), ("10⁴", 10_000), ("10⁶", 1_000_000)];
@@ -140,7 +140,7 @@ async fn namespaces(section: &mut Section) -> anyhow::Result<()> {
 
 async fn fan_out(section: &mut Section) -> anyhow::Result<()> {
     let database = TestDatabase::create().await;
-    let host = Host::start(&config(&database, &["probe"])?).await?;
+    let host = Host::start(&config(&database, &["probe"])).await?;
     let template = host.store().find_template("probe", "batches", None).await?.context("the template is registered")?;
     let batch = async |workers: u32| {
         let took = run_one(&host, &template, &format!(r#"{{"batches": {workers}, "ms": 0}}"#)).await?;

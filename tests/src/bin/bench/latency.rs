@@ -16,12 +16,12 @@ use sqlx::PgConnection;
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::sandbox::{Invocation, Limits};
 use tasker_wasm_host::store::{TaskState, TemplateRow};
-use tasker_wasm_tests::{TestDatabase, task};
+use tasker_wasm_tests::{TestDatabase, config, task};
 
 use super::report::{Row, Section};
 use super::samples::Samples;
 use super::sandbox::linear_step;
-use super::setup::{Setup, config, registered};
+use super::setup::{Setup, registered};
 
 /// Turns: in each one task of each kind, one commit and one call.
 const TURNS: usize = 100;
@@ -68,7 +68,7 @@ pub async fn measure(setup: &Setup) -> anyhow::Result<Section> {
     let database = TestDatabase::create().await;
     let kinds = kinds();
     let packages: Vec<_> = kinds.iter().map(|kind| kind.package).collect();
-    let host = Host::start(&config(&database, &packages)?).await?;
+    let host = Host::start(&config(&database, &packages)).await?;
     let mut templates = Vec::new();
     for kind in &kinds {
         templates.push(registered(host.store(), kind.package).await?);

@@ -14,12 +14,12 @@ use futures::TryStreamExt;
 use futures::future::try_join;
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::{TaskState, TemplateRow};
-use tasker_wasm_tests::{TestDatabase, stream, task};
+use tasker_wasm_tests::{TestDatabase, config, stream, task};
 
 use super::latency::run_one;
 use super::report::{Quantity, Row, Section};
 use super::samples::{Samples, median};
-use super::setup::{EVEN, config, flat, tasks};
+use super::setup::{EVEN, flat, tasks};
 
 /// Turns: some tasks one after the other, then each stream for a while.
 const TURNS: usize = 5;
@@ -47,7 +47,7 @@ const WAYS: [Way; 2] =
 /// Times tasks on an idle host and in each stream, in turns.
 pub async fn measure() -> anyhow::Result<Section> {
     let database = TestDatabase::create().await;
-    let host = Arc::new(Host::start(&config(&database, &["linear"])?).await?);
+    let host = Arc::new(Host::start(&config(&database, &["linear"])).await?);
     let template = flat(host.store()).await?;
 
     let mut rates = WAYS.map(|_| Vec::new());

@@ -11,10 +11,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, compiled};
 
 use super::report::{Quantity, Row, Section};
-use super::setup::{compiled, registered, tasks};
+use super::setup::{registered, tasks};
 use super::throughput;
 
 /// Steps that sleep at the same time: as many as a host runs at once when nobody says otherwise.

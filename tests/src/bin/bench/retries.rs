@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tasker_wasm_host::host::Host;
-use tasker_wasm_tests::TestDatabase;
+use tasker_wasm_tests::{TestDatabase, config};
 
 use super::latency::run_one;
 use super::report::{Row, Section};
 use super::samples::Samples;
-use super::setup::config;
 
 /// Retries that are timed, one after the other.
 const ROUNDS: usize = 100;
@@ -19,7 +18,7 @@ const BACKOFF: Duration = Duration::from_millis(50);
 /// How late each retry was claimed.
 pub async fn measure() -> anyhow::Result<Section> {
     let database = TestDatabase::create().await;
-    let mut config = config(&database, &["probe"])?;
+    let mut config = config(&database, &["probe"]);
     config.common.backoff.jitter_enabled = false;
     let host = Host::start(&config).await?;
     let template = host.store().find_template("probe", "flaky", None).await?.context("the template is registered")?;

@@ -1,16 +1,13 @@
 //! What several parts start from: the sandbox with its components, and the packages that a host serves.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use tasker_wasm_host::config::{Config, LoadOptions};
 use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{HttpSettings, Prepared, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::{NewTask, Store, TemplateRow};
 use tasker_wasm_host::template;
-use tasker_wasm_tests::{TestDatabase, one_step, package, task, workspace};
+use tasker_wasm_tests::{compiled, one_step, package, task, workspace};
 
 /// A sandbox as a host has it, and components in it.
 pub struct Setup {
@@ -43,21 +40,6 @@ impl Setup {
             sandbox,
         })
     }
-}
-
-/// Where components are compiled to that [`Setup`] and hosts share.
-pub fn compiled() -> PathBuf {
-    workspace().join("target/test-cache/components")
-}
-
-/// What a host on `database` that serves `packages` is given.
-pub fn config(database: &TestDatabase, packages: &[&str]) -> anyhow::Result<Config> {
-    let variables = BTreeMap::from([("DATABASE_URL".into(), database.url.clone())]);
-    let mut config = Config::load(&LoadOptions { path: None, variables })?.config;
-    config.worker.component_path = packages.iter().map(|name| package(name).join("dist")).collect();
-    config.worker.sandbox.cache_dir = compiled();
-    config.common.task_templates.search_paths = packages.iter().map(|name| package(name)).collect();
-    Ok(config)
 }
 
 /// The template of a package, registered if it is new.

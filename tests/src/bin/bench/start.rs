@@ -10,12 +10,12 @@ use tasker_wasm_host::grants::Granted;
 use tasker_wasm_host::registry::Package;
 use tasker_wasm_host::sandbox::{HttpSettings, Sandbox, SandboxSettings};
 use tasker_wasm_host::store::TemplateRow;
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, one_step, package, task, workspace};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, compiled, one_step, package, task, workspace};
 
 use super::bare;
 use super::report::{Row, Section};
 use super::samples::Samples;
-use super::setup::{Setup, compiled};
+use super::setup::Setup;
 
 /// Turns in which compiled code is opened.
 const TURNS: usize = 20;

@@ -5,7 +5,8 @@
 --
 -- `choice` says which of a name's templates a task was planned from: the newest of its version ('version') or of all
 -- ('newest'), which it must still be; null where any will do. `sinks` are its steps without successors; `parents` of a step
--- are how many it waits for.
+-- are how many it waits for. `created_at` is of the host's clock, as the keys are: it tells handlers before they are asked
+-- for here when their task was made.
 --
 -- A host that has room for first steps has them claimed here, in the commit that creates them: neither it nor another host has
 -- to look for them. `room` says of a step that `p_host` takes it, where its namespace is neither paused nor bounded. The
@@ -13,19 +14,19 @@
 create type tasker.new_task as (
     task_uuid uuid, template_uuid uuid, choice text, correlation_id uuid, parent_correlation_id uuid, sinks integer,
     priority integer, grows boolean, identity bytea, namespace text, name text, version text, initiator text,
-    source_system text, reason text, tags text, context text
+    source_system text, reason text, created_at timestamptz, tags text, context text
 );
 
 create type tasker.new_step as (
     step_uuid uuid, task_uuid uuid, parents integer, max_attempts integer, is_sink boolean, guarded boolean,
-    retryable boolean, room boolean, name text, inputs text
+    retryable boolean, room boolean, created_at timestamptz, name text, inputs text
 );
 
 create type tasker.new_edge as (parent_uuid uuid, child_uuid uuid);
 
 create function tasker.create_tasks(
     p_tasks tasker.new_task[], p_steps tasker.new_step[], p_edges tasker.new_edge[], p_host text default null,
-    out duplicates uuid[], out created_at timestamptz, out namespaces text[], out messages jsonb[], out taken jsonb[]
+    out duplicates uuid[], out namespaces text[], out messages jsonb[], out taken jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -33,14 +34,12 @@ set enable_material = off set jit = off
 as $$
 #variable_conflict use_column
 declare
-    v_now timestamptz := clock_timestamp();
     v_created uuid[];
     v_place integer;
     v_unknown boolean;
     v_left_out boolean;
     v_open boolean := false;
 begin
-    created_at := v_now;
     -- In the order of their identities, so that two callers with the same ones do not wait for each other.
     with judged as (
         select given.it, given.place, own.registered_at is null as unknown,
@@ -61,8 +60,8 @@ begin
             state, sinks_left, priority, grows, identity, namespace, name, version, initiator, source_system, reason,
             tags, context
         )
-        select (it).task_uuid, (it).template_uuid, (it).correlation_id, (it).parent_correlation_id, v_now, v_now,
-            case when (it).sinks = 0 then v_now end,
+        select (it).task_uuid, (it).template_uuid, (it).correlation_id, (it).parent_correlation_id,
+            (it).created_at, (it).created_at, case when (it).sinks = 0 then (it).created_at end,
             case when (it).sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, (it).sinks,
             (it).priority, (it).grows, (it).identity, (it).namespace, (it).name, (it).version, (it).initiator,
             (it).source_system, (it).reason, (it).tags::json, (it).context::json
@@ -113,7 +112,7 @@ begin
             step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
             is_sink, guarded, retryable, name, claimed_by, inputs
         )
-        select step_uuid, task_uuid, v_now, v_now, case when room and v_open then v_now end,
+        select step_uuid, task_uuid, created_at, created_at, case when room and v_open then clock_timestamp() end,
             case when room and v_open then 'in_progress' when parents = 0 then 'enqueued' else 'pending'
                 end::tasker.step_state,
             parents, (room and v_open)::integer, max_attempts, (room and v_open)::integer, is_sink, guarded, retryable, name,

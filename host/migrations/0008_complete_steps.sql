@@ -146,3 +146,67 @@ begin
     end if;
 end
 $$;
+
+-- The same for steps that wait for each other, all of one namespace and of tasks that do not grow: a host that runs steps
+-- before they are claimed brings the ends of several in a row at once, each after those it waits for. `p_turns` says at which
+-- place of `p_completions` each turn ends; those of a turn wait for nothing but what came before. What a turn takes over is
+-- complete in the next one, if its end is there: it is in progress in between, so its end is fenced like any other, and it
+-- never has a message.
+--
+-- All that is locked is locked before the first turn, in the order in which it always is.
+create function tasker.complete_in_turns(
+    p_completions tasker.completion[], p_tasks uuid[], p_turns integer[], p_open text[], p_places integer[],
+    out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
+    out next_retry_ms bigint, out spent_namespaces text[], out spent bigint[], out ready_namespaces text[],
+    out ready jsonb[], out taken_namespaces text[], out taken jsonb[]
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set jit = off
+as $$
+declare
+    v_ending uuid[];
+    v_first integer := 1;
+    v_last integer;
+    v_turn record;
+begin
+    accepted := '{}';
+    outgrown := '{}';
+    perform from tasker.tasks t where t.task_uuid = any (p_tasks) order by t.task_uuid for update;
+    select array_agg((it).step_uuid order by (it).step_uuid) into v_ending from unnest(p_completions) it;
+    perform from tasker.steps s where s.step_uuid = any (v_ending) and s.state = 'in_progress'
+    order by s.step_uuid for update;
+    perform from tasker.steps s
+    where s.step_uuid = any (array(select e.child_uuid from tasker.edges e where e.parent_uuid = any (v_ending)))
+    order by s.step_uuid for update;
+
+    foreach v_last in array p_turns loop
+        v_turn := tasker.complete_steps(
+            p_completions[v_first:v_last], '{}', '{}', p_open,
+            -- Those that end in this turn leave their places.
+            array[p_places[1] - greatest(0, coalesce(cardinality(taken), 0) - (v_last - v_first + 1))]
+        );
+        exit when cardinality(v_turn.accepted) = 0;
+        if v_first = 1 then
+            spent_namespaces := v_turn.spent_namespaces;
+            spent := v_turn.spent;
+        else
+            taken := array(
+                select message from unnest(taken) message
+                where (message ->> 'step_uuid')::uuid <> all (array(
+                    select p_completions[v_first - 1 + place].step_uuid from unnest(v_turn.accepted) place
+                ))
+            );
+        end if;
+        accepted := accepted || array(select v_first - 1 + place from unnest(v_turn.accepted) place);
+        changed_tasks := changed_tasks || v_turn.changed_tasks;
+        changed_states := changed_states || v_turn.changed_states;
+        next_retry_ms := least(next_retry_ms, v_turn.next_retry_ms);
+        ready_namespaces := ready_namespaces || v_turn.ready_namespaces;
+        ready := ready || v_turn.ready;
+        taken := taken || v_turn.taken;
+        v_first := v_last + 1;
+    end loop;
+    taken_namespaces := array_fill(p_open[1], array[coalesce(cardinality(taken), 0)]);
+end
+$$;

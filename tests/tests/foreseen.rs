@@ -13,6 +13,8 @@ use tasker_wasm_host::store::{CreationReport, StoreError};
 use tasker_wasm_tests::{TestDatabase, config, one_step, run_cli, step, task, wait_for};
 use uuid::Uuid;
 
+/// Those of the linear workflow, one after the other.
+const ALL_STEPS: usize = 4;
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -71,22 +73,40 @@ async fn seen(database: &TestDatabase, task: Uuid, name: &str) -> (String, i32, 
     (step.current_state.to_string(), step.attempts, step.attempt_totals.count)
 }
 
+/// The states a step came to.
+async fn history(database: &TestDatabase, task: Uuid, name: &str) -> String {
+    let history = "select string_agg(t.to_state, ' ' order by t.sequence)
+        from tasker.transitions t join tasker.steps s using (step_uuid) where s.task_uuid = $1 and s.name = $2";
+    sqlx::query_scalar(history).bind(task).bind(name).fetch_one(database.pool()).await.unwrap()
+}
+
+/// In how many commits attempts ended.
+async fn commits(pool: &PgPool) -> i64 {
+    let commits = "select count(distinct xmin::text) from tasker.attempts";
+    sqlx::query_scalar(commits).fetch_one(pool).await.unwrap()
+}
+
 fn complete_at_once() -> (String, i32, i64) {
     ("complete".to_owned(), 1, 1)
 }
 
 #[tokio::test]
-async fn a_step_runs_while_the_commit_that_claims_it_is_made() {
+async fn steps_in_a_row_run_while_the_commit_of_the_first_is_made_and_then_end_in_one() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
     let held = hold_completions(database.pool()).await;
     let (task, _) = create_in(&host).await;
-    until_in_flight(&host, 2).await;
+    until_in_flight(&host, ALL_STEPS).await;
     assert_eq!(seen(&database, task, "linear_step_2").await, ("pending".to_owned(), 0, 0));
     held.rollback().await.unwrap();
 
     wait_for(&database.store, task, &["complete"]).await;
-    assert_eq!(seen(&database, task, "linear_step_2").await, complete_at_once());
+    // Those that ended while the task was created are in the first.
+    assert!(commits(database.pool()).await <= 2);
+    for step in ["linear_step_1", "linear_step_2", "linear_step_3", "linear_step_4"] {
+        assert_eq!(seen(&database, task, step).await, complete_at_once());
+        assert_eq!(history(&database, task, step).await, "enqueued in_progress complete");
+    }
     host.drain().await;
     database.drop().await;
 }
@@ -97,7 +117,7 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
     let host = start(&database).await;
     let held = hold_completions(database.pool()).await;
     let (task, _) = create_in(&host).await;
-    until_in_flight(&host, 2).await;
+    until_in_flight(&host, ALL_STEPS).await;
     let (code, _, err) =
         run_cli(Some(&database), &["namespace", "pause", "linear_workflow", "--reason", "an audit"]).await;
     assert_eq!(code, 0, "{err}");
@@ -113,12 +133,12 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
 }
 
 #[tokio::test]
-async fn the_first_step_of_a_task_runs_while_the_task_is_on_its_way_to_the_disk() {
+async fn the_steps_of_a_task_run_while_it_is_created_and_then_end_in_one_commit() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
     let mut held = hold_creations(database.pool(), false).await;
     let ((task, created), ()) = join(create_in(&host), async {
-        until_in_flight(&host, 1).await;
+        until_in_flight(&host, ALL_STEPS).await;
         let tasks: i64 =
             sqlx::query_scalar("select count(*) from tasker.tasks").fetch_one(database.pool()).await.unwrap();
         assert_eq!(tasks, 0);
@@ -128,19 +148,20 @@ async fn the_first_step_of_a_task_runs_while_the_task_is_on_its_way_to_the_disk(
     assert_eq!(created.unwrap().enqueued, 0);
 
     wait_for(&database.store, task, &["complete"]).await;
-    assert_eq!(seen(&database, task, "linear_step_1").await, complete_at_once());
+    assert_eq!(commits(database.pool()).await, 1);
+    assert_eq!(seen(&database, task, "linear_step_4").await, complete_at_once());
     host.drain().await;
     drop(held);
     database.drop().await;
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_the_first_attempt_of_a_task_that_is_not_created() {
+async fn nothing_is_left_of_the_attempts_of_a_task_that_is_not_created() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
     let mut held = hold_creations(database.pool(), true).await;
     let ((_, created), ()) = join(create_in(&host), async {
-        until_in_flight(&host, 1).await;
+        until_in_flight(&host, ALL_STEPS).await;
         let_go(&mut held).await;
     })
     .await;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+
 use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
+use uuid::Uuid;
 
 const TWO: &str = "[worker]\nprocesses = 2\n";
 
@@ -35,17 +37,7 @@ async fn every_worker_runs_steps_and_the_api_speaks_for_all() {
     let database = TestDatabase::create().await;
     let (host, _) = host(&database, TWO).await;
     let api = host.api();
-    let sleep = json!({
-        "name": "sleep", "namespace": "probe", "version": "1.0.0", "context": {"ms": 300}, "initiator": "ada",
-        "source_system": "tests", "reason": "a test"
-    });
-    let mut tasks = Vec::new();
-    for n in 0..40 {
-        let mut request = sleep.clone();
-        request["idempotency_key"] = json!(n.to_string());
-        let task = api.post("/v1/tasks", &request).await.ok();
-        tasks.push(task["task_uuid"].as_str().unwrap().parse().unwrap());
-    }
+    let tasks = sleepers(&host, 40, 300).await;
     let busy = api.get("/metrics/worker").await.ok();
     assert_eq!(busy["metrics"]["slots"]["value"], json!(128.0), "the slots of the host, divided among its workers");
     let mut hosts = HashSet::new();
@@ -63,6 +55,62 @@ async fn every_worker_runs_steps_and_the_api_speaks_for_all() {
         .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
         .sum();
     assert_eq!(counted, 40, "{text}");
+    database.drop().await;
+}
+
+/// Creates tasks over the API that sleep so long.
+async fn sleepers(host: &HostProcess, count: usize, ms: u64) -> Vec<Uuid> {
+    let mut tasks = Vec::new();
+    for n in 0..count {
+        let task = json!({
+            "name": "sleep", "namespace": "probe", "version": "1.0.0", "context": {"ms": ms}, "initiator": "ada",
+            "source_system": "tests", "reason": "a test", "idempotency_key": format!("{ms} {n}"),
+        });
+        let task = host.api().post("/v1/tasks", &task).await.ok();
+        tasks.push(task["task_uuid"].as_str().unwrap().parse().unwrap());
+    }
+    tasks
+}
+
+#[tokio::test]
+async fn the_first_step_of_a_task_is_claimed_for_a_worker_in_the_commit_that_creates_it() {
+    let database = TestDatabase::create().await;
+    let (host, _) = host(&database, TWO).await;
+    let mut workers = HashSet::new();
+    for task in sleepers(&host, 4, 1).await {
+        wait_for(&database.store, task, &["complete"]).await;
+        let (worker, commits): (String, i64) = sqlx::query_as(
+            "select max(s.claimed_by), count(distinct t.xid) from tasker.transitions t join tasker.steps s using (task_uuid)
+            where task_uuid = $1 and t.from_state in ('pending', 'enqueued')",
+        )
+        .bind(task)
+        .fetch_one(database.pool())
+        .await
+        .unwrap();
+        assert_eq!(commits, 1);
+        workers.insert(worker);
+    }
+    assert_eq!(workers.len(), 2, "they take turns: {workers:?}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_step_that_its_worker_has_no_room_for_is_put_back_and_runs_when_there_is_some() {
+    let database = TestDatabase::create().await;
+    let one_slot = format!("{TWO}[worker.mpsc_channels.handler_dispatch]\nmax_concurrent_handlers = 2\n");
+    let (host, _) = host(&database, &one_slot).await;
+    for task in sleepers(&host, 8, 200).await {
+        wait_for(&database.store, task, &["complete"]).await;
+    }
+    let (put_back, lapsed): (i64, i64) = sqlx::query_as(
+        "select count(*) filter (where from_state = 'in_progress' and to_state = 'enqueued'),
+            count(*) filter (where reason = 'its lease lapsed')
+        from tasker.transitions",
+    )
+    .fetch_one(database.pool())
+    .await
+    .unwrap();
+    assert!(put_back > 0 && lapsed == 0, "{put_back} were put back, {lapsed} lapsed");
     database.drop().await;
 }
 

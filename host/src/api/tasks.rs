@@ -217,7 +217,7 @@ async fn create(
     let by_key = request.idempotency_key.is_some();
     let (task, report) = create_from_current(&app, &caller, request).await?;
     let Some(existing) = report.duplicate() else {
-        let view = TaskView::created(&task, report.created_at);
+        let view = TaskView::created(&task);
         return Ok(Json(TaskResponse::new(view, StepReadiness::created(&task), &caller)));
     };
     if may_replay {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::Shared;
-use super::complete::{End, Ended, Origin};
+use super::end::{End, Ended, Origin};
 use super::growth;
 use super::in_flight::Signals;
 use super::templates::TemplateStep;
@@ -32,13 +32,7 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     if step.lapses >= settings.max_lapses {
         tracing::error!(lapses = step.lapses, "the step brings down the hosts that run it: it is failed");
         let completion = outcome::worker_unavailable(&step, &settings.worker_id).map_err(|error| error.to_string())?;
-        return Ok(End::Attempt(Box::new(Ended {
-            completion,
-            outbox: Outbox::default(),
-            deciding: None,
-            origin: None,
-            is_last: false,
-        })));
+        return Ok(Ended::new(completion, Outbox::default()).into());
     }
     let known = shared.templates.get(step.template_uuid).await.map_err(|error| error.to_string())?;
     let template_step = known.step(step.template_step()).map_err(|error| error.to_string())?;
@@ -78,7 +72,7 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     completion.events = announced.stored;
     let is_last = step.lease.guarded && known.successors.is_some();
     let origin = Origin::of(step, known);
-    Ok(End::Attempt(Box::new(Ended { completion, outbox: announced.outbox, deciding, origin, is_last })))
+    Ok(Ended { deciding, origin, is_last, ..Ended::new(completion, announced.outbox) }.into())
 }
 
 /// Calls the handler until it has a verdict; none if the lease was lost on the way.

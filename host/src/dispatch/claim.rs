@@ -18,16 +18,13 @@ pub(super) struct Claimed {
     pub(super) step: ClaimedStep,
     pub(super) slot: Slot,
     pub(super) signals: Signals,
-    /// Whether its end must wait for what its claim rests on: the completion channel knows how its own commits ended, and
-    /// does not wait for others.
-    pub(super) end_waits: bool,
 }
 
 impl Claimed {
     /// The step is this host's from now on, or will be once what its claim rests on is durable.
     pub(super) fn new(shared: &Shared, step: ClaimedStep, slot: Slot, output: OutputCommit) -> Self {
         let signals = shared.in_flight.insert(&step.lease, &shared.draining, output);
-        Self { step, slot, signals, end_waits: false }
+        Self { step, slot, signals }
     }
 }
 

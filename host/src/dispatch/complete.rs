@@ -5,24 +5,26 @@
 //! a batch. Only ends of namespaces whose steps wait for slots anyway wait for each other.
 //!
 //! What may run next is claimed in the same commit (`onwards`), so a chain of steps costs a commit for each and no claim.
+//! While a commit is made, what follows the ends that arrive begins already, as far as it is known: of a chain of short
+//! steps several have ended by the time the next commit is made, and it brings them in as many turns. The same while a task is
+//! created. Nothing of a step is seen outside before it is claimed, so this is the same history in fewer commits.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::select_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Shared;
 use super::backlog;
 use super::claim::Claimed;
-use super::growth::Deciding;
+use super::end::{End, Ended, Finished};
 use super::onwards::Onwards;
-use super::templates::KnownTemplate;
 use super::wake::Work;
 use crate::events::Outbox;
-use crate::orchestration::successors::is_light;
-use crate::sandbox::OutputCommit;
-use crate::store::{Acceptance, ClaimedStep, Completion, CompletionReport, Lease, StoreError};
+use crate::store::{Acceptance, CompletionReport, Lease, StoreError};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
 const BATCH: usize = 100;
@@ -32,87 +34,28 @@ const BATCH: usize = 100;
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
 
-/// A claimed step that has ended on this host.
-pub(super) struct Finished {
-    pub(super) end: End,
-    /// What its claim rests on: decided when the channel is looked into, because the commit before is.
-    pub(super) output: OutputCommit,
-}
-
-/// How a claimed step ended.
-pub(super) enum End {
-    /// The attempt has a verdict to commit.
-    Attempt(Box<Ended>),
-    /// The host could not run it: another attempt starts as if this one had not been.
-    PutBack(Lease),
-    /// Another host owns the step by now: there is nothing to say.
-    Lost(Lease),
-}
-
-/// An attempt that has a verdict.
-pub(super) struct Ended {
-    pub(super) completion: Completion,
-    /// The events that follow the commit.
-    pub(super) outbox: Outbox,
-    /// What its growth was planned from, if it decides over its task.
-    pub(super) deciding: Option<Deciding>,
-    /// What the step's successors are foreseen from, if they can be.
-    pub(super) origin: Option<Origin>,
-    /// Whether no step of its task waits for it.
-    pub(super) is_last: bool,
-}
-
-/// A step as it was claimed, and the template of its task.
-pub(super) struct Origin {
-    pub(super) step: ClaimedStep,
-    pub(super) template: Arc<KnownTemplate>,
-}
-
-impl Origin {
-    pub(super) fn of(step: ClaimedStep, template: Arc<KnownTemplate>) -> Option<Self> {
-        let carries = step.task.get().len() + step.dependency_results.get().len();
-        (template.successors.is_some() && is_light(carries)).then_some(Self { step, template })
-    }
-}
-
-impl End {
-    pub(super) fn put_back(step: &Lease, reason: &str) -> Self {
-        tracing::warn!(reason, "putting the step back; no attempt is spent");
-        Self::PutBack(step.clone())
-    }
-
-    fn namespace(&self) -> &str {
-        match self {
-            Self::Attempt(ended) => &ended.completion.lease.namespace,
-            Self::PutBack(lease) | Self::Lost(lease) => &lease.namespace,
-        }
-    }
-}
-
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    mut finished: mpsc::Receiver<Finished>,
-    onwards: mpsc::WeakSender<Claimed>,
-) {
+pub(super) async fn run(shared: Arc<Shared>, finished: mpsc::Receiver<Finished>, claimed: mpsc::WeakSender<Claimed>) {
     // Opens the connection before the first end has to wait for that.
     if let Err(error) = shared.completions.ping().await {
         tracing::warn!(%error, "can't open the connection that results are committed over: trying again with the first");
     }
-    let mut ends = Vec::with_capacity(BATCH);
-    while finished.recv_many(&mut ends, BATCH).await > 0 {
-        wait_for_company(&shared, &mut finished, &mut ends).await;
-        let (mut attempts, mut put_back) = (Vec::new(), Vec::new());
-        // The claim of the others came to nothing: the steps are not this host's, or will be by another claim.
-        for finished in ends.drain(..).filter(|finished| finished.output.is_done()) {
-            match finished.end {
-                End::Attempt(attempt) => attempts.push(*attempt),
-                End::PutBack(lease) => put_back.push(lease),
-                End::Lost(lease) => shared.in_flight.remove(&lease),
+    let room = || Onwards::new(&shared, &claimed);
+    let mut channel = Channel { shared: &shared, finished, ends: Vec::with_capacity(BATCH), ahead: None };
+    while channel.has_ends().await {
+        channel.wait_for_company().await;
+        channel.drop_failed();
+        let mut onwards = channel.ahead.take().unwrap_or_else(room);
+        onwards.begin(channel.attempts()).await;
+        let Round { attempts, put_back } = channel.round(&onwards);
+        if attempts.is_empty() {
+            channel.ahead = Some(onwards);
+            if put_back.is_empty() {
+                channel.wait_for_creation(room).await;
             }
-        }
-        if !attempts.is_empty() {
+        } else {
             let leases: Vec<_> = attempts.iter().map(|attempt| attempt.completion.lease.clone()).collect();
-            commit(&shared, attempts, &onwards).await;
+            channel.ahead = onwards.split_off(&leases, room);
+            channel.look_ahead(commit(&shared, attempts, onwards, &claimed), room).await;
             leases.iter().for_each(|lease| shared.in_flight.remove(lease));
         }
         if !put_back.is_empty() {
@@ -122,69 +65,160 @@ pub(super) async fn run(
     }
 }
 
-/// Takes more ends as long as all of them belong to namespaces with a backlog, and others are still to come.
-async fn wait_for_company(shared: &Shared, more: &mut mpsc::Receiver<Finished>, ends: &mut Vec<Finished>) {
-    let enough = shared.slots.all().min(BATCH);
-    let deadline = Instant::now() + backlog::COMMIT;
-    while ends.len() < enough.min(shared.in_flight.len())
-        && ends.iter().all(|finished| shared.backlog.holds(finished.end.namespace()))
-        && !shared.draining.is_cancelled()
-    {
-        match tokio::time::timeout_at(deadline, more.recv_many(ends, BATCH - ends.len())).await {
-            Ok(came) if came > 0 => {}
-            _ => return,
+/// The ends that arrive, and what follows them.
+struct Channel<'a> {
+    shared: &'a Shared,
+    finished: mpsc::Receiver<Finished>,
+    ends: Vec<Finished>,
+    /// What has begun after ends that are not committed yet. None where there are none.
+    ahead: Option<Onwards<'a>>,
+}
+
+/// What is done at once.
+struct Round {
+    /// In the order of their turns.
+    attempts: Vec<Ended>,
+    put_back: Vec<Lease>,
+}
+
+impl<'a> Channel<'a> {
+    /// Waits for one. None come any more where the answer is false.
+    async fn has_ends(&mut self) -> bool {
+        if self.ends.is_empty() {
+            self.ahead = None;
+            self.finished.recv_many(&mut self.ends, BATCH).await;
+        }
+        !self.ends.is_empty()
+    }
+
+    fn attempts(&mut self) -> impl Iterator<Item = &mut Ended> {
+        self.ends.iter_mut().filter_map(|finished| finished.end.attempt())
+    }
+
+    /// Drops the ends of steps whose claim came to nothing, with all that followed them: the steps are not this host's, or will
+    /// be by another claim.
+    fn drop_failed(&mut self) {
+        let failed = |finished: &Finished| finished.output.has_failed();
+        if let Some(ahead) = &mut self.ahead {
+            self.ends
+                .iter()
+                .filter(|end| failed(end))
+                .for_each(|finished| ahead.forget(finished.end.lease().task_uuid));
+        }
+        self.ends.retain(|finished| !failed(finished));
+    }
+
+    /// Takes more ends as long as all of them belong to namespaces with a backlog, and others are still to come.
+    async fn wait_for_company(&mut self) {
+        let shared = self.shared;
+        let enough = shared.slots.all().min(BATCH);
+        let deadline = Instant::now() + backlog::COMMIT;
+        while self.ends.len() < enough.min(shared.in_flight.len())
+            && self.ends.iter().all(|finished| shared.backlog.holds(&finished.end.lease().namespace))
+            && !shared.draining.is_cancelled()
+        {
+            let room = BATCH - self.ends.len();
+            match tokio::time::timeout_at(deadline, self.finished.recv_many(&mut self.ends, room)).await {
+                Ok(came) if came > 0 => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes what can be done now: the ends of steps that are claimed, and of those that `onwards` will have claimed with
+    /// them.
+    fn round(&mut self, onwards: &Onwards<'_>) -> Round {
+        let in_turns = in_turns(&self.ends);
+        let mut round = Round { attempts: Vec::new(), put_back: Vec::new() };
+        for Finished { end, output } in std::mem::take(&mut self.ends) {
+            let turn =
+                if output.is_done() { Some(0) } else { onwards.turn(end.lease().step_uuid).filter(|_| in_turns) };
+            match (turn, end) {
+                (Some(turn), End::Attempt(ended)) => round.attempts.push(Ended { turn, ..*ended }),
+                (Some(0), End::PutBack(lease)) => round.put_back.push(lease),
+                (Some(0), End::Lost(lease)) => self.shared.in_flight.remove(&lease),
+                (_, end) => self.ends.push(Finished { end, output }),
+            }
+        }
+        round.attempts.sort_by_key(|attempt| attempt.turn);
+        round
+    }
+
+    /// Begins with what follows the ends that arrive until something is over.
+    async fn look_ahead(&mut self, until: impl Future<Output = ()>, room: impl Fn() -> Onwards<'a>) {
+        let mut until = pin!(until);
+        let mut is_open = true;
+        loop {
+            let places = BATCH - self.ends.len();
+            tokio::select! {
+                () = &mut until => return,
+                came = self.finished.recv_many(&mut self.ends, places), if is_open && places > 0 => {
+                    is_open = came > 0;
+                    let ended = self.ends.iter_mut().filter_map(|finished| finished.end.attempt());
+                    self.ahead.get_or_insert_with(&room).begin(ended).await;
+                }
+            }
+        }
+    }
+
+    /// Returns when a task is created, or not, whose first steps have ended already.
+    async fn wait_for_creation(&mut self, room: impl Fn() -> Onwards<'a>) {
+        let rests_on_creation =
+            |end: &&Finished| self.ahead.as_ref().is_none_or(|ahead| ahead.turn(end.end.lease().step_uuid).is_none());
+        let creations = self.ends.iter().filter(rests_on_creation).map(|finished| finished.output.clone());
+        let decided: Vec<_> = creations.map(|output| Box::pin(async move { output.decided().await })).collect();
+        if decided.is_empty() {
+            // What nobody decides about came to nothing.
+            self.ahead = None;
+        } else {
+            self.look_ahead(async move { drop(select_all(decided).await) }, room).await;
         }
     }
 }
 
+/// Whether these ends may be committed in turns.
+fn in_turns(ends: &[Finished]) -> bool {
+    let may = |finished: &Finished| match &finished.end {
+        End::Attempt(ended) => ended.completion.growth.is_none(),
+        End::PutBack(_) | End::Lost(_) => true,
+    };
+    ends.iter().all(may) && ends.windows(2).all(|two| two[0].end.lease().namespace == two[1].end.lease().namespace)
+}
+
 /// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused.
-async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakSender<Claimed>) {
+async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>, claimed: &mpsc::WeakSender<Claimed>) {
     let mut pauses = pauses();
-    let mut is_first = true;
+    let mut ahead = Some(onwards);
     loop {
-        let mut onwards = Onwards::after(shared, &attempts, claimed);
-        if is_first {
-            onwards.begin(&attempts).await;
-        }
-        is_first = false;
-        let go_on = onwards.go_on();
-        let (completions, following): (Vec<_>, Vec<_>) = attempts
-            .into_iter()
-            .map(|Ended { completion, outbox, deciding, origin, is_last }| {
-                (completion, (outbox, deciding, origin, is_last))
-            })
-            .unzip();
+        let mut onwards = ahead.take().unwrap_or_else(|| Onwards::new(shared, claimed));
+        let go_on = onwards.go_on(&attempts);
+        let completions: Vec<_> = attempts.iter().map(|attempt| &attempt.completion).collect();
         // Of a backlog that grows there is nothing to tell.
         let namespaces = completions.iter().map(|completion| completion.lease.namespace.as_str());
         let news = Work::of(namespaces.filter(|namespace| !shared.backlog.holds(namespace)));
         let sent = Instant::now();
-        let committed = shared.completions.complete_and_go_on(&completions, &go_on, &mut onwards).await;
-        let together =
-            completions.into_iter().zip(following).map(|(completion, (outbox, deciding, origin, is_last))| Ended {
-                completion,
-                outbox,
-                deciding,
-                origin,
-                is_last,
-            });
-        let error = match committed {
+        let error = match shared.completions.complete_and_go_on(&completions, &go_on, &mut onwards).await {
             Ok(report) => {
-                let left = onwards.committed();
+                let outcomes: Vec<_> = attempts.into_iter().zip(report.accepted.iter().copied()).collect();
+                let left = onwards.committed(&outcomes);
                 if !left.is_empty() {
                     release(shared, &left).await;
                 }
-                attempts = Vec::new();
                 announce(shared, &report, news, sent.elapsed());
-                for (attempt, acceptance) in together.zip(&report.accepted) {
+                attempts = Vec::new();
+                let mut refused = 0;
+                for (attempt, acceptance) in outcomes {
                     match acceptance {
                         Acceptance::Accepted => {
                             shared.metrics.attempt(&attempt.completion);
                             shared.events.committed(attempt.outbox);
                         }
                         Acceptance::Outgrown => attempts.push(attempt),
-                        Acceptance::Refused => {}
+                        // One that was to be claimed first and could not be was never this host's.
+                        Acceptance::Refused => refused += usize::from(attempt.turn == 0),
                     }
                 }
+                tell_refused(shared, refused);
                 if attempts.is_empty() {
                     return;
                 }
@@ -194,8 +228,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, claimed: &mpsc::WeakS
                 }
             }
             Err(error) => {
-                drop(onwards);
-                attempts = together.collect();
+                attempts.retain(|attempt| attempt.turn == 0);
                 error
             }
         };
@@ -226,17 +259,20 @@ async fn plan_again(shared: &Shared, attempts: &mut [Ended]) -> Result<(), Store
     Ok(())
 }
 
-/// Tells who waits for it what a commit brought.
-fn announce(shared: &Shared, report: &CompletionReport, news: Work, took: Duration) {
-    if report.refused() > 0 {
-        shared.in_flight.count_refused(report.refused());
-        shared.metrics.refused(report.refused());
+fn tell_refused(shared: &Shared, refused: usize) {
+    if refused > 0 {
+        shared.in_flight.count_refused(refused);
+        shared.metrics.refused(refused);
         tracing::warn!(
-            refused = report.refused(),
+            refused,
             "late results were refused: their leases had lapsed and other attempts own the steps, or their tasks were \
              cancelled"
         );
     }
+}
+
+/// Tells who waits for it what a commit brought.
+fn announce(shared: &Shared, report: &CompletionReport, news: Work, took: Duration) {
     for change in &report.tasks {
         // An error only says that nobody listens.
         let _ = shared.changes.send(*change);

@@ -1,6 +1,6 @@
 //! Eager start: first steps of new tasks are claimed in the commit that creates them, as far as there are slots. So nobody
-//! has to look for them, which costs the server half as much as the creation, and their attempts run while that commit is on
-//! its way to the disk (`sandbox::OutputCommit`).
+//! has to look for them, which costs the server half as much as the creation, and their attempts run while that commit is
+//! made (`foreseen`).
 //!
 //! Like going on (`onwards`) that would pass over whatever waits in the queues, so it is not done for a namespace with a
 //! backlog.
@@ -11,11 +11,15 @@ use tokio::sync::mpsc;
 
 use super::claim::Claimed;
 use super::complete;
-use super::onwards::Onwards;
+use super::foreseen::Foreseen;
 use super::wake::Work;
 use super::{Dispatch, Shared};
+use crate::orchestration::successors::is_light;
 use crate::sandbox::OutputCommit;
-use crate::store::{ClaimedStep, CreationReport, EagerClaim, Lease, NewTask, Store, StoreError};
+use crate::store::{ClaimedStep, CreationReport, EagerClaim, NewTask, Store, StoreError};
+
+/// Most steps that one creation claims.
+const BATCH: usize = 100;
 
 /// Creates tasks whose first steps begin here. Cheap to clone.
 #[derive(Clone)]
@@ -36,15 +40,18 @@ impl EagerStart {
     /// As [`Store::create_tasks`].
     pub async fn create(&self, store: &Store, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
         let shared = &*self.shared;
-        let report = match self.room(tasks) {
-            Some(mut onwards) => {
-                let (host, lease) = (shared.settings.worker_id.clone(), shared.settings.lease);
-                let claim = EagerClaim { host, most: onwards.room(), lease };
-                let report = store.create_and_claim(tasks, &claim, &mut onwards).await?;
-                put_back(shared, &onwards.committed()).await;
-                report
+        let mut foreseen = self.begin(tasks).await;
+        let report = if foreseen.is_empty() {
+            store.create_tasks(tasks).await?
+        } else {
+            let (host, lease) = (shared.settings.worker_id.clone(), shared.settings.lease);
+            let claim = EagerClaim { host, steps: foreseen.steps().collect(), lease };
+            let (report, claimed) = store.create_and_claim(tasks, &claim).await?;
+            for (step, message) in claimed {
+                foreseen.claimed(step, message);
             }
-            None => store.create_tasks(tasks).await?,
+            foreseen.settle();
+            report
         };
         if report.enqueued > 0 {
             shared.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
@@ -52,14 +59,40 @@ impl EagerStart {
         Ok(report)
     }
 
-    /// Room for the first steps of tasks that are all of one namespace.
-    fn room(&self, tasks: &[NewTask]) -> Option<Onwards<'_>> {
-        let namespace = &tasks.first()?.namespace;
-        if !self.serves(namespace) || tasks.iter().any(|task| task.namespace != *namespace) {
-            return None;
+    /// Begins with first steps of tasks that are all of one namespace, as far as there is room.
+    async fn begin(&self, tasks: &[NewTask]) -> Foreseen<'_> {
+        let shared = &*self.shared;
+        let mut foreseen = Foreseen::new(shared);
+        let (Some(claimed), Some(namespace)) = (self.open(), tasks.first().map(|task| &task.namespace)) else {
+            return foreseen;
+        };
+        let is_one = tasks.iter().all(|task| task.namespace == *namespace);
+        if !is_one || !self.serves(namespace) || shared.backlog.holds(namespace) || shared.distrust.holds(namespace) {
+            return foreseen;
         }
         let first = tasks.iter().flat_map(|task| &task.steps).filter(|step| step.parents.is_empty()).count();
-        Some(Onwards::of_new(&self.shared, namespace, first, &self.claimed)).filter(|onwards| onwards.room() > 0)
+        let mut slots = shared.slots.take_ahead(namespace, first.min(BATCH)).into_iter();
+        for task in tasks.iter().filter(|task| is_light(task.context.get().len())) {
+            if slots.len() == 0 {
+                break;
+            }
+            match ClaimedStep::first_of(task) {
+                Ok(steps) => {
+                    for (step, slot) in steps.into_iter().zip(&mut slots) {
+                        foreseen.begin(step, 0, slot, &claimed).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "can't tell what a task's first steps need before they are claimed")
+                }
+            }
+        }
+        foreseen
+    }
+
+    /// Where steps go that are to run; nowhere while the host drains.
+    fn open(&self) -> Option<mpsc::Sender<Claimed>> {
+        self.claimed.upgrade().filter(|_| !self.shared.draining.is_cancelled())
     }
 
     fn serves(&self, namespace: &str) -> bool {
@@ -71,9 +104,8 @@ impl EagerStart {
     pub async fn run(&self, step: ClaimedStep) -> bool {
         let shared = &*self.shared;
         let namespace = step.lease.namespace.clone();
-        let claimed = self.claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
-        let (Some(claimed), Some(slot)) = (claimed, shared.slots.take_ahead(&namespace, 1).pop()) else {
-            put_back(shared, &[step.lease]).await;
+        let (Some(claimed), Some(slot)) = (self.open(), shared.slots.take_ahead(&namespace, 1).pop()) else {
+            complete::release(shared, &[step.lease]).await;
             return false;
         };
         let lease = step.lease.clone();
@@ -88,11 +120,5 @@ impl Dispatch {
     /// Where tasks are created whose first steps begin here.
     pub fn eager_start(&self) -> EagerStart {
         self.eager_start.clone()
-    }
-}
-
-async fn put_back(shared: &Shared, leases: &[Lease]) {
-    if !leases.is_empty() {
-        complete::release(shared, leases).await;
     }
 }

@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::Shared;
 use super::attempt::attempt;
 use super::claim::Claimed;
-use super::complete::{End, Finished};
+use super::end::{End, Finished};
 use super::in_flight::Signals;
 use crate::store::ClaimedStep;
 
@@ -41,16 +41,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
 
 /// Runs one step and hands its end to the completion channel. The slot is free as soon as the channel has taken it.
 async fn execute(shared: Arc<Shared>, claimed: Claimed, finished: mpsc::Sender<Finished>) {
-    let Claimed { step, slot, signals, end_waits } = claimed;
-    let end = async {
-        let end = end_of(&shared, step, &signals).await;
-        if end_waits {
-            signals.output.wait().await;
-        }
-        end
-    };
+    let Claimed { step, slot, signals } = claimed;
     let end = tokio::select! {
-        end = end => end,
+        end = end_of(&shared, step, &signals) => end,
         // There is nobody to tell: the step is not this host's, or will be by another claim.
         () = signals.output.failed() => return,
     };

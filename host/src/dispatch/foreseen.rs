@@ -5,7 +5,7 @@
 //! namespace where it happens to all of them (it may be paused, have a bound, or be served by others as well) nothing
 //! more is foreseen for a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,48 +49,74 @@ impl Distrust {
 pub(super) struct Foreseen<'a> {
     shared: &'a Shared,
     begun: HashMap<Uuid, Begun>,
-    /// Whether some step was claimed, by namespace.
-    right: HashMap<String, bool>,
+    /// The namespaces in which some step was claimed.
+    right: HashSet<String>,
 }
 
 struct Begun {
     lease: Lease,
+    /// After how many other ends in the same commit its own comes at the earliest.
+    turn: usize,
     notice: CommitNotice,
 }
 
 impl<'a> Foreseen<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, begun: HashMap::new(), right: HashMap::new() }
+        Self { shared, begun: HashMap::new(), right: HashSet::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.begun.is_empty()
     }
 
+    /// The steps that have begun.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Uuid> {
+        self.begun.keys().copied()
+    }
+
+    /// In which turn of the commit that claims it a step could end, if it has begun.
+    pub(super) fn turn(&self, step: Uuid) -> Option<usize> {
+        self.begun.get(&step).map(|begun| begun.turn)
+    }
+
     /// Begins with a step.
-    pub(super) async fn begin(&mut self, step: ClaimedStep, slot: Slot, claimed: &mpsc::Sender<Claimed>) {
+    pub(super) async fn begin(&mut self, step: ClaimedStep, turn: usize, slot: Slot, claimed: &mpsc::Sender<Claimed>) {
         let (notice, output) = OutputCommit::under_way();
         let lease = step.lease.clone();
         if claimed.send(Claimed::new(self.shared, step, slot, output)).await.is_ok() {
-            self.right.entry(lease.namespace.clone()).or_default();
-            self.begun.insert(lease.step_uuid, Begun { lease, notice });
+            self.begun.insert(lease.step_uuid, Begun { lease, turn, notice });
         }
     }
 
     /// The step is claimed, and this is its message. Says whether its attempt has begun.
     pub(super) fn claimed(&mut self, step: Uuid, message: i64) -> bool {
-        let Some(Begun { lease, notice }) = self.begun.remove(&step) else { return false };
+        let Some(Begun { lease, notice, .. }) = self.begun.remove(&step) else { return false };
         lease.message_id.learn(message);
         notice.durable();
-        self.right.insert(lease.namespace, true);
+        self.right.insert(lease.namespace);
         true
+    }
+
+    /// The step was claimed, and its end is committed already.
+    pub(super) fn ended(&mut self, step: Uuid) {
+        if let Some(Begun { lease, notice, .. }) = self.begun.remove(&step) {
+            notice.durable();
+            self.right.insert(lease.namespace);
+        }
+    }
+
+    /// Gives away those of some tasks, about which another answer decides.
+    pub(super) fn split_off(&mut self, of: impl Fn(Uuid) -> bool) -> Self {
+        let begun = self.begun.extract_if(|_, begun| of(begun.lease.task_uuid)).collect();
+        Self { shared: self.shared, begun, right: HashSet::new() }
     }
 
     /// The answer is there: the steps it did not name are not claimed.
     pub(super) fn settle(self) {
-        for (namespace, _) in self.right.iter().filter(|(_, right)| !**right) {
-            self.shared.distrust.begin(namespace);
-        }
+        let wrong = self.begun.values().map(|begun| &begun.lease.namespace);
+        wrong
+            .filter(|namespace| !self.right.contains(*namespace))
+            .for_each(|namespace| self.shared.distrust.begin(namespace));
     }
 }
 

@@ -24,6 +24,7 @@ mod complete;
 mod components;
 mod due;
 mod eager;
+mod end;
 mod execute;
 mod foreseen;
 mod growth;

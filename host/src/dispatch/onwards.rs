@@ -3,25 +3,26 @@
 //! That would pass over whatever waits in the queues, so it is not done for a namespace with a backlog.
 //!
 //! An attempt does not wait for the commit that claims its step. Where the host knows beforehand what the step needs
-//! (`orchestration::successors`), the attempt runs while the commit is made (`foreseen`); elsewhere from when the database
-//! says so, while the commit is on its way to the disk. So of a commit and the attempt after it a chain of steps takes the
-//! time of the longer one. Nothing of an attempt is seen outside, and it does not end, before the commit is durable
-//! (`sandbox::OutputCommit`).
+//! (`orchestration::successors`), the attempt begins as soon as what it waits for has ended, before that is committed
+//! (`foreseen`); elsewhere when the database says so, while the commit is on its way to the disk. Nothing of an attempt is
+//! seen outside before its step is claimed for good (`sandbox::OutputCommit`). One that has ended by the time the commit of
+//! what it waited for is sent ends in that commit, a turn later: the chain of short steps that a task often is costs two
+//! commits and not one for each step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Shared;
 use super::claim::Claimed;
-use super::complete::{Ended, Origin};
+use super::end::{Ended, Origin};
 use super::foreseen::Foreseen;
 use super::in_flight::InFlight;
 use super::slots::Slot;
 use crate::orchestration::successors::Done;
 use crate::sandbox::{CommitNotice, OutputCommit};
-use crate::store::{ClaimedStep, GoOn, Lease, TakeOver, Verdict};
+use crate::store::{Acceptance, ClaimedStep, GoOn, Lease, TakeOver, Verdict};
 
 /// Most steps of a namespace that a commit goes on with.
 const BATCH: usize = 100;
@@ -39,64 +40,123 @@ pub(super) struct Onwards<'a> {
     left: Vec<Lease>,
     notice: CommitNotice,
     output: OutputCommit,
-    /// Whether what begins is told about by another channel than the one that commits its end.
-    end_waits: bool,
 }
 
 impl<'a> Onwards<'a> {
-    /// For what follows these attempts.
-    pub(super) fn after(shared: &'a Shared, attempts: &[Ended], claimed: &mpsc::WeakSender<Claimed>) -> Self {
-        let leading = attempts.iter().filter(|ended| !ended.is_last);
-        let mut namespaces: Vec<_> = leading.map(|ended| &*ended.completion.lease.namespace).collect();
-        namespaces.sort_unstable();
-        namespaces.dedup();
-        Self::new(shared, &namespaces, BATCH, claimed)
-    }
-
-    /// For so many first steps of tasks that are created.
-    pub(super) fn of_new(
-        shared: &'a Shared,
-        namespace: &str,
-        most: usize,
-        claimed: &mpsc::WeakSender<Claimed>,
-    ) -> Self {
-        Self { end_waits: true, ..Self::new(shared, &[namespace], most.min(BATCH), claimed) }
-    }
-
-    /// Nothing goes on where other steps wait for slots, or while the host drains.
-    fn new(shared: &'a Shared, namespaces: &[&str], most: usize, claimed: &mpsc::WeakSender<Claimed>) -> Self {
-        let claimed = claimed.upgrade().filter(|_| !shared.draining.is_cancelled());
-        let open = namespaces.iter().filter(|name| claimed.is_some() && !shared.backlog.holds(name));
-        let slots: Vec<Slot> = open.flat_map(|name| shared.slots.take_ahead(name, most)).collect();
-        let mut go_on = GoOn { lease: shared.settings.lease, ..GoOn::default() };
-        for slots in slots.chunk_by(|a, b| a.namespace() == b.namespace()) {
-            go_on.namespaces.push(slots[0].namespace().to_owned());
-            go_on.places.push(slots.len() as u32);
-        }
+    /// Nothing goes on while the host drains.
+    pub(super) fn new(shared: &'a Shared, claimed: &mpsc::WeakSender<Claimed>) -> Self {
         let (notice, output) = OutputCommit::under_way();
-        let (foreseen, left) = (Foreseen::new(shared), Vec::new());
-        let taken = Taken { in_flight: &shared.in_flight, leases: Vec::new() };
-        Self { shared, go_on, slots, claimed, foreseen, taken, left, notice, output, end_waits: false }
+        Self {
+            shared,
+            go_on: GoOn { lease: shared.settings.lease, ..GoOn::default() },
+            slots: Vec::new(),
+            claimed: claimed.upgrade().filter(|_| !shared.draining.is_cancelled()),
+            foreseen: Foreseen::new(shared),
+            taken: Taken { in_flight: &shared.in_flight, leases: Vec::new() },
+            left: Vec::new(),
+            notice,
+            output,
+        }
     }
 
-    /// What the commit is asked to claim.
-    pub(super) fn go_on(&self) -> GoOn {
-        GoOn { foresees: !self.foreseen.is_empty(), ..self.go_on.clone() }
+    /// Takes slots for a namespace that has none yet, where no other steps of it wait for them.
+    fn make_room(&mut self, namespace: &str) {
+        let has_room = self.go_on.namespaces.iter().any(|name| name == namespace);
+        if self.claimed.is_none() || has_room || self.shared.backlog.holds(namespace) {
+            return;
+        }
+        let slots = self.shared.slots.take_ahead(namespace, BATCH);
+        if !slots.is_empty() {
+            self.go_on.namespaces.push(namespace.to_owned());
+            self.go_on.places.push(slots.len() as u32);
+            self.slots.extend(slots);
+        }
     }
 
-    /// How many steps there is room for.
-    pub(super) fn room(&self) -> usize {
-        self.slots.len()
+    fn make_room_after<'e>(&mut self, attempts: impl IntoIterator<Item = &'e Ended>) {
+        for ended in attempts.into_iter().filter(|ended| !ended.is_last) {
+            self.make_room(&ended.completion.lease.namespace);
+        }
     }
 
-    /// Begins with the successors of these attempts that are known already.
-    pub(super) async fn begin(&mut self, attempts: &[Ended]) {
-        let Some(claimed) = self.claimed.clone() else { return };
-        for step in following(self.shared, attempts, self.slots.len()) {
-            if let Some(slot) = self.slot(&step) {
-                self.foreseen.begin(step, slot, &claimed).await;
+    /// What the commit of these attempts, which are in the order of their turns, is asked to claim.
+    pub(super) fn go_on(&mut self, attempts: &[Ended]) -> GoOn {
+        self.make_room_after(attempts);
+        let mut go_on = GoOn { foresees: !self.foreseen.is_empty(), ..self.go_on.clone() };
+        if attempts.iter().any(|ended| ended.turn > 0) {
+            let of_all = &attempts[0].completion.lease.namespace;
+            let place = go_on.namespaces.iter().position(|name| name == of_all);
+            (go_on.namespaces, go_on.places) =
+                place.map(|place| (of_all.clone(), go_on.places[place])).into_iter().unzip();
+            for turn in attempts.chunk_by(|a, b| a.turn == b.turn) {
+                go_on.turns.push(go_on.turns.last().copied().unwrap_or(0) + turn.len() as u32);
             }
         }
+        go_on
+    }
+
+    /// Begins with the steps that follow these attempts and are known already.
+    pub(super) async fn begin(&mut self, attempts: impl Iterator<Item = &mut Ended>) {
+        let Some(claimed) = self.claimed.clone() else { return };
+        let mut attempts: Vec<_> = attempts.filter(|ended| !ended.is_last).collect();
+        let task = |ended: &Ended| ended.completion.lease.task_uuid;
+        let changed: HashSet<_> =
+            attempts.iter().filter(|ended| !ended.looked_ahead).map(|ended| task(ended)).collect();
+        attempts.retain(|ended| changed.contains(&task(ended)));
+        self.make_room_after(attempts.iter().map(|ended| &**ended));
+        for (step, turn) in self.following(&attempts) {
+            if let Some(slot) = self.slot(&step) {
+                self.foreseen.begin(step, turn, slot, &claimed).await;
+            }
+        }
+        attempts.iter_mut().for_each(|ended| ended.looked_ahead = true);
+    }
+
+    /// Leaves what follows the ends of other tasks than these to another commit. None where nothing does.
+    pub(super) fn split_off(&mut self, leases: &[Lease], room: impl Fn() -> Self) -> Option<Self> {
+        let tasks: HashSet<_> = leases.iter().map(|lease| lease.task_uuid).collect();
+        let foreseen = self.foreseen.split_off(|task| !tasks.contains(&task));
+        (!foreseen.is_empty()).then(|| Self { foreseen, ..room() })
+    }
+
+    /// Drops what follows the ends of a task.
+    pub(super) fn forget(&mut self, task: Uuid) {
+        drop(self.foreseen.split_off(|of| of == task));
+    }
+
+    /// In which turn of the commit a step ends that has begun and will be claimed in it.
+    pub(super) fn turn(&self, step: Uuid) -> Option<usize> {
+        self.foreseen.turn(step)
+    }
+
+    /// The steps that follow these attempts, are known, and have not begun, each with its turn. As many as there are slots.
+    fn following(&self, attempts: &[&mut Ended]) -> Vec<(ClaimedStep, usize)> {
+        let mut tasks: BTreeMap<Uuid, (&Origin, Vec<Done<'_>>, usize)> = BTreeMap::new();
+        for ended in attempts {
+            if let (Some(origin), Verdict::Complete { result }) = (&ended.origin, &ended.completion.verdict) {
+                let lease = &origin.step.lease;
+                let (_, done, turn) = tasks.entry(lease.task_uuid).or_insert_with(|| (origin, Vec::new(), 0));
+                done.push(Done { step: &origin.step, result });
+                *turn = self.turn(lease.step_uuid).unwrap_or(0).max(*turn);
+            }
+        }
+        let mut following = Vec::new();
+        for (origin, done, turn) in tasks.into_values() {
+            let Some(successors) = &origin.template.successors else { continue };
+            if self.shared.distrust.holds(&origin.step.lease.namespace) {
+                continue;
+            }
+            match successors.foresee(&done, self.slots.len() - following.len()) {
+                Ok(steps) => {
+                    let new = steps.into_iter().filter(|step| self.turn(step.lease.step_uuid).is_none());
+                    following.extend(new.map(|step| (step, turn + 1)));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "can't tell what a step's successors need before they are claimed")
+                }
+            }
+        }
+        following
     }
 
     fn slot(&mut self, step: &ClaimedStep) -> Option<Slot> {
@@ -104,8 +164,13 @@ impl<'a> Onwards<'a> {
         Some(self.slots.swap_remove(place))
     }
 
-    /// The steps are this host's. Answers those that it can't run.
-    pub(super) fn committed(mut self) -> Vec<Lease> {
+    /// The steps are this host's, and of these attempts it is known what became of them. Answers the steps that it can't run.
+    pub(super) fn committed(mut self, outcomes: &[(Ended, Acceptance)]) -> Vec<Lease> {
+        for (ended, acceptance) in outcomes {
+            if *acceptance == Acceptance::Accepted {
+                self.foreseen.ended(ended.completion.lease.step_uuid);
+            }
+        }
         self.taken.leases.clear();
         self.notice.durable();
         self.foreseen.settle();
@@ -126,29 +191,6 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// At most so many of the steps that follow these attempts and are known already.
-fn following(shared: &Shared, attempts: &[Ended], most: usize) -> Vec<ClaimedStep> {
-    let mut tasks: BTreeMap<Uuid, (&Origin, Vec<Done<'_>>)> = BTreeMap::new();
-    for ended in attempts {
-        if let (Some(origin), Verdict::Complete { result }) = (&ended.origin, &ended.completion.verdict) {
-            let (_, done) = tasks.entry(origin.step.lease.task_uuid).or_insert_with(|| (origin, Vec::new()));
-            done.push(Done { step: &origin.step, result });
-        }
-    }
-    let mut following = Vec::new();
-    for (origin, done) in tasks.into_values() {
-        let Some(successors) = &origin.template.successors else { continue };
-        if shared.distrust.holds(&origin.step.lease.namespace) {
-            continue;
-        }
-        match successors.foresee(&done, most - following.len()) {
-            Ok(steps) => following.extend(steps),
-            Err(error) => tracing::error!(%error, "can't tell what a step's successors need before they are claimed"),
-        }
-    }
-    following
-}
-
 impl TakeOver for Onwards<'_> {
     fn has_begun(&mut self, step: Uuid, message: i64) -> bool {
         self.foreseen.claimed(step, message)
@@ -159,8 +201,7 @@ impl TakeOver for Onwards<'_> {
             return self.left.push(step.lease);
         };
         self.taken.leases.push(step.lease.clone());
-        let step = Claimed { end_waits: self.end_waits, ..Claimed::new(self.shared, step, slot, self.output.clone()) };
-        if claimed.send(step).await.is_err() {
+        if claimed.send(Claimed::new(self.shared, step, slot, self.output.clone())).await.is_err() {
             tracing::error!("nothing runs steps any more: the step runs again when its lease has lapsed");
         }
     }

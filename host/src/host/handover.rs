@@ -4,6 +4,7 @@
 //! What room a worker has only it knows. One that has none for a step puts that back and says so, and then nothing is claimed
 //! for it for a while.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -62,15 +63,20 @@ impl Handover {
         if !self.is_open() || tasks.iter().any(|task| task.context.get().len() > LONGEST_CONTEXT) {
             return None;
         }
-        let first = tasks.iter().flat_map(|task| &task.steps).filter(|step| step.parents.is_empty()).count();
-        let places = self.steps.try_reserve_many(first.min(self.most)).ok()?;
-        let claim = EagerClaim { host: self.host.clone(), most: places.len(), lease: self.lease };
-        let mut claimed = Vec::new();
-        let created = store.create_and_claim(tasks, &claim, &mut claimed).await;
-        if created.is_ok() {
-            places.zip(claimed).for_each(|(place, step)| place.send(step));
-        }
-        Some(created)
+        let first = tasks.iter().flat_map(|task| ClaimedStep::first_of(task).unwrap_or_default());
+        let mut first: HashMap<_, _> = first.take(self.most).map(|step| (step.lease.step_uuid, step)).collect();
+        let places = self.steps.try_reserve_many(first.len()).ok()?;
+        let claim = EagerClaim { host: self.host.clone(), steps: first.keys().copied().collect(), lease: self.lease };
+        let created = store.create_and_claim(tasks, &claim).await;
+        Some(created.map(|(report, claimed)| {
+            for (place, (step, message)) in places.zip(claimed) {
+                if let Some(step) = first.remove(&step) {
+                    step.lease.message_id.learn(message);
+                    place.send(step);
+                }
+            }
+            report
+        }))
     }
 
     fn is_open(&self) -> bool {

@@ -1,6 +1,7 @@
 //! From a request for a task to the rows that are stored: the template is planned into steps and edges here, so that
 //! the database only inserts.
 
+use chrono::{SubsecRound as _, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -148,6 +149,7 @@ impl Plannable {
             initiator: request.initiator,
             source_system: request.source_system,
             reason: request.reason,
+            created_at: Utc::now().trunc_subsecs(6),
             tags: request.tags,
             priority: request.priority,
             correlation_id: request.correlation_id.unwrap_or_else(Uuid::now_v7),
@@ -237,8 +239,6 @@ fn json_type(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
-
     use super::*;
 
     fn row(steps: &serde_json::Value) -> TemplateRow {

@@ -1,7 +1,7 @@
 //! The output commit: what an attempt does to the outside waits until the claim of its step is durable.
 //!
-//! An attempt may begin before its step is claimed, and while the commit of the results that made it ready is on its way to
-//! the disk. Until that is there the results could still be lost, and with them the reason to run the step. So the
+//! An attempt may begin before its step is claimed: while its task is created, or while the results that made it ready are
+//! committed. Until that is on the disk it could still be lost, and with it the reason to run the step. So the
 //! attempt computes, and whatever others could see of it is held back: requests, files, and all that it asks of the
 //! orchestrator, progress and events included. If the commit fails, nothing was done. Only log lines are written at once:
 //! they are for the operator, and say what ran.
@@ -34,6 +34,18 @@ impl OutputCommit {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.0.as_ref().is_none_or(|commit| *commit.borrow())
+    }
+
+    /// Whether it has failed by now.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        // In this order: who tells is gone once it has told.
+        self.0.as_ref().is_some_and(|commit| commit.has_changed().is_err() && !*commit.borrow())
+    }
+
+    /// Returns when it is known whether it is durable.
+    pub async fn decided(&self) {
+        tokio::select! { () = self.wait() => {} () = self.failed() => {} }
     }
 
     /// Returns when it is durable. Never if it has failed: whoever waits is to be stopped, see [`OutputCommit::failed`].
@@ -72,7 +84,9 @@ mod tests {
         let (notice, commit) = OutputCommit::under_way();
         assert!(!commit.is_done());
         assert_eq!((commit.wait().now_or_never(), commit.failed().now_or_never()), (None, None));
+        assert_eq!(commit.decided().now_or_never(), None);
         notice.durable();
+        assert_eq!((commit.decided().now_or_never(), commit.has_failed()), (Some(()), false));
         assert!(commit.is_done());
         assert_eq!((commit.wait().now_or_never(), commit.failed().now_or_never()), (Some(()), None));
     }
@@ -83,6 +97,7 @@ mod tests {
         drop(notice);
         assert!(!commit.is_done());
         assert_eq!((commit.wait().now_or_never(), commit.failed().now_or_never()), (None, Some(())));
+        assert_eq!((commit.decided().now_or_never(), commit.has_failed()), (Some(()), true));
     }
 
     #[test]

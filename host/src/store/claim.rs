@@ -1,6 +1,5 @@
 //! Claiming: taking steps from the queues, with everything their execution needs, in one round trip.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -75,12 +74,11 @@ pub(crate) struct Kin<'a> {
 }
 
 impl ClaimedStep {
-    /// The first steps of a new task that were claimed when it was created, and have these messages.
-    pub(super) fn first_of(
-        task: &NewTask,
-        created_at: DateTime<Utc>,
-        messages: &HashMap<Uuid, i64>,
-    ) -> Result<Vec<Self>, serde_json::Error> {
+    /// What the first claims of a new task's steps will say that wait for nothing. Their leases have no messages yet.
+    ///
+    /// # Errors
+    /// A text can't be written as JSON.
+    pub fn first_of(task: &NewTask) -> Result<Vec<Self>, serde_json::Error> {
         let json = to_raw_value(&Task {
             task_uuid: task.task_uuid,
             name: &task.name,
@@ -94,7 +92,7 @@ impl ClaimedStep {
             source_system: &task.source_system,
             reason: &task.reason,
             tags: &task.tags_json(),
-            created_at,
+            created_at: task.created_at,
         })?;
         let kin = Kin {
             namespace: &task.namespace,
@@ -102,18 +100,16 @@ impl ClaimedStep {
             template_uuid: task.template_uuid,
             correlation_id: task.correlation_id,
             task: &json,
-            created_at,
+            created_at: task.created_at,
         };
         let is_sink = |place: usize| !task.steps.iter().any(|step| step.parents.contains(&place));
-        let mut first = Vec::new();
-        for (place, step) in task.steps.iter().enumerate() {
-            let Some(message) = messages.get(&step.step_uuid) else { continue };
-            let no_results = RawValue::from_string("{}".to_owned())?;
-            let claimed = Self::foreseen(&kin, step, step.step_uuid, task.grows || is_sink(place), no_results);
-            claimed.lease.message_id.learn(*message);
-            first.push(claimed);
-        }
-        Ok(first)
+        let first = task.steps.iter().enumerate().filter(|(_, step)| step.parents.is_empty());
+        first
+            .map(|(place, step)| {
+                let guarded = task.grows || is_sink(place);
+                Ok(Self::foreseen(&kin, step, step.step_uuid, guarded, RawValue::from_string("{}".to_owned())?))
+            })
+            .collect()
     }
 
     /// What the first claim of a planned step will say, that was created with its task and waits for nothing any more. Its lease

@@ -1,5 +1,6 @@
 //! Completing: committing the outcomes of many attempts at once.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -103,6 +104,10 @@ pub struct GoOn {
     pub lease: Duration,
     /// Whether it has begun with some of them, see [`TakeOver::has_begun`].
     pub foresees: bool,
+    /// Where some of the completions are of steps that this commit has to claim first, because they wait for others of them:
+    /// how many there are up to the end of each turn, those of a turn after what they wait for. All are of one namespace then,
+    /// and have no growth. Empty where nothing waits.
+    pub turns: Vec<u32>,
 }
 
 /// What a commit of completions brought.
@@ -243,7 +248,7 @@ impl Store {
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
     pub async fn complete_and_go_on(
         &self,
-        completions: &[Completion],
+        completions: &[impl Borrow<Completion> + Sync],
         go_on: &GoOn,
         onwards: &mut impl TakeOver,
     ) -> Result<CompletionReport, StoreError> {
@@ -256,7 +261,7 @@ impl Store {
         }
         let mut report = CompletionReport::default();
         for completion in completions {
-            report.append(self.commit_alone(completion).await?);
+            report.append(self.commit_alone(completion.borrow()).await?);
         }
         Ok(report)
     }
@@ -287,14 +292,21 @@ impl Store {
 
     async fn commit(
         &self,
-        completions: &[Completion],
+        completions: &[impl Borrow<Completion> + Sync],
         go_on: &GoOn,
         onwards: &mut impl TakeOver,
     ) -> Result<CompletionReport, StoreError> {
         if completions.is_empty() {
             return Ok(CompletionReport::default());
         }
-        let growing = (1..).zip(completions).filter(|(_, done)| done.growth.is_some()).map(|(place, _)| place);
+        let completions: Vec<&Completion> = completions.iter().map(Borrow::borrow).collect();
+        let growing = (1..).zip(&completions).filter(|(_, done)| done.growth.is_some()).map(|(place, _)| place);
+        let (function, places) = match &go_on.turns[..] {
+            [] => ("complete_steps", Vec::<i32>::from_iter(growing)),
+            turns => {
+                ("complete_in_turns", Vec::from_iter(turns.iter().map(|turn| i32::try_from(*turn).unwrap_or(i32::MAX))))
+            }
+        };
         let queues = Queues::of(completions.iter().map(|done| done.lease.namespace.as_str()));
         let goes_on = !go_on.namespaces.is_empty();
         let (messages, and_claimed) = match (goes_on, go_on.foresees) {
@@ -304,16 +316,16 @@ impl Store {
         };
         // One row, or one for each step that was claimed and one with the padding.
         let statement = format!(
-            "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5)), {messages}
+            "with done as materialized (select * from tasker.{function}($1, $2, $3, $4, $5)), {messages}
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
                 next_retry_ms{and_claimed}"
         );
         let mut line = self.line().await?;
         // The last parameter is for a commit that goes on.
         let mut rows = sqlx::query(AssertSqlSafe(statement))
-            .bind(column(completions, CompletionRow::from))
-            .bind(Vec::from_iter(completions.iter().filter_map(Completion::touched_task)))
-            .bind(Vec::<i32>::from_iter(growing))
+            .bind(column(&completions, |done| CompletionRow::from(*done)))
+            .bind(Vec::from_iter(completions.iter().filter_map(|done| done.touched_task())))
+            .bind(places)
             .bind(&go_on.namespaces)
             .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
             .bind(go_on.lease.as_secs_f64())

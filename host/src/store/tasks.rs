@@ -1,9 +1,9 @@
 //! Creating tasks: many of them, with their steps and edges, in one commit.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
 use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::claim::Which;
 use super::columns::composite;
 use super::error::is_about_unknown_queue;
 use super::queues::Queues;
-use super::{ClaimedStep, Store, StoreError, TakeOver};
+use super::{Store, StoreError};
 
 /// Which of the templates of a name a task was planned from. A request does not have to look for it first: whether what
 /// an earlier one found is still right is seen when the task is created.
@@ -59,6 +59,8 @@ pub struct NewTask {
     pub source_system: String,
     /// Why.
     pub reason: String,
+    /// When it was planned, in whole microseconds.
+    pub created_at: DateTime<Utc>,
     /// Labels.
     pub tags: Vec<String>,
     /// -100 to 100; 0 is ordinary.
@@ -116,8 +118,6 @@ pub struct CreationReport {
     pub enqueued: u32,
     /// For each task given, the task that has its identity already; none for those that were created.
     pub duplicates: Vec<Option<Uuid>>,
-    /// When the others were created.
-    pub created_at: DateTime<Utc>,
 }
 
 impl CreationReport {
@@ -139,8 +139,8 @@ impl CreationReport {
 pub struct EagerClaim {
     /// Its name, for people.
     pub host: String,
-    /// How many steps at most.
-    pub most: usize,
+    /// Steps of the tasks that wait for nothing.
+    pub steps: HashSet<Uuid>,
     /// For how long the steps are its own unless renewed.
     pub lease: Duration,
 }
@@ -163,6 +163,7 @@ struct TaskRow<'a> {
     initiator: &'a str,
     source_system: &'a str,
     reason: &'a str,
+    created_at: DateTime<Utc>,
     tags: Box<str>,
     context: &'a str,
 }
@@ -180,6 +181,7 @@ struct StepRow<'a> {
     guarded: bool,
     retryable: bool,
     room: bool,
+    created_at: DateTime<Utc>,
     name: &'a str,
     inputs: &'a str,
 }
@@ -222,6 +224,7 @@ impl<'a> Rows<'a> {
                 guarded: true,
                 retryable: step.retryable,
                 room: false,
+                created_at: task.created_at,
                 name: &step.name,
                 inputs: step.inputs.get(),
             });
@@ -251,6 +254,7 @@ impl<'a> Rows<'a> {
             initiator: &task.initiator,
             source_system: &task.source_system,
             reason: &task.reason,
+            created_at: task.created_at,
             tags: task.tags_json().into(),
             context: task.context.get(),
         });
@@ -271,7 +275,7 @@ impl Store {
         let queues = Queues::of(tasks.iter().map(|task| task.namespace.as_str()));
         let statement = format!(
             "with created as materialized (select * from tasker.create_tasks($1, $2, $3)), {}
-            select coalesce(cardinality(messages), 0) as enqueued, duplicates, created_at
+            select coalesce(cardinality(messages), 0) as enqueued, duplicates
             from created, (select count(*) from sent) sent",
             queues.send_created(),
         );
@@ -283,8 +287,9 @@ impl Store {
         Ok(created.report(tasks.len()))
     }
 
-    /// The same for tasks of one namespace, and in the same commit steps that wait for nothing are claimed. Who takes them over gets each before the commit is durable, and knows by the answer whether
-    /// that counts.
+    /// The same for tasks of one namespace, and in the same commit steps are claimed that wait for nothing: all that are asked
+    /// for of the tasks that are created, unless the namespace is paused or its steps in progress are bounded. Answers their
+    /// messages.
     ///
     /// # Errors
     /// As [`Store::create_tasks`]. Steps that were claimed before the answer was lost come back when their lease runs out.
@@ -292,66 +297,38 @@ impl Store {
         &self,
         tasks: &[NewTask],
         claim: &EagerClaim,
-        onwards: &mut impl TakeOver,
-    ) -> Result<CreationReport, StoreError> {
+    ) -> Result<(CreationReport, HashMap<Uuid, i64>), StoreError> {
         let Queues::One(namespace) = Queues::of(tasks.iter().map(|task| task.namespace.as_str())) else {
-            return self.create_tasks(tasks).await;
+            return Ok((self.create_tasks(tasks).await?, HashMap::new()));
         };
         let statement = format!(
-            "with created as materialized (select * from tasker.create_tasks($1, $2, $3, $4)), {}{AND_CLAIMED}",
+            "with created as materialized (select * from tasker.create_tasks($1, $2, $3, $4)), {}
+            select coalesce(cardinality(created.messages), 0) as enqueued, duplicates, claimed.*
+            from created
+            cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) claimed",
             Queues::send_taken(namespace, 5),
         );
         let mut rows = Rows::of(tasks);
-        let first = rows.steps.iter_mut().filter(|step| step.parents == 0);
-        first.take(claim.most).for_each(|step| step.room = true);
+        rows.steps.iter_mut().for_each(|step| step.room = step.parents == 0 && claim.steps.contains(&step.step_uuid));
         let mut line = self.line().await?;
-        let mut answer = sqlx::query(AssertSqlSafe(statement))
+        let answer = sqlx::query(AssertSqlSafe(statement))
             .bind(rows.tasks)
             .bind(rows.steps)
             .bind(rows.edges)
             .bind(&claim.host)
             .bind(claim.lease.as_secs_f64())
-            .fetch(line.as_mut());
-        let mut created = None;
-        while let Some(row) = answer.try_next().await.map_err(refusal)? {
-            if created.is_some() {
-                continue;
-            }
-            let now = Created::from_row(&row)?;
-            let claimed = Which::from_row(&row)?.pairs().collect();
-            for task in tasks {
-                match ClaimedStep::first_of(task, now.created_at, &claimed) {
-                    Ok(steps) => {
-                        for step in steps {
-                            onwards.take(step).await;
-                        }
-                    }
-                    Err(error) => tracing::error!(
-                        %error, task_uuid = %task.task_uuid, "can't tell what its first steps need: they run when their leases have lapsed"
-                    ),
-                }
-            }
-            created = Some(now);
-        }
-        drop(answer);
+            .fetch_one(line.as_mut())
+            .await
+            .map_err(refusal)?;
         line.keep();
-        Ok(created.ok_or(sqlx::Error::RowNotFound)?.report(tasks.len()))
+        Ok((Created::from_row(&answer)?.report(tasks.len()), Which::from_row(&answer)?.pairs().collect()))
     }
 }
-
-/// What a creation that claims answers. The second row is padding, so that the first arrives while the commit is on its way to
-/// the disk: see [`super::complete`].
-const AND_CLAIMED: &str = "
-    select coalesce(cardinality(created.messages), 0) as enqueued, duplicates, created_at, claimed.*, padding
-    from created
-    cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) claimed
-    cross join unnest(array[null, repeat(' ', 8192)]) padding";
 
 #[derive(sqlx::FromRow)]
 struct Created {
     enqueued: i32,
     duplicates: Option<Vec<Option<Uuid>>>,
-    created_at: DateTime<Utc>,
 }
 
 impl Created {
@@ -359,7 +336,6 @@ impl Created {
         CreationReport {
             enqueued: self.enqueued.unsigned_abs(),
             duplicates: self.duplicates.unwrap_or_else(|| vec![None; given]),
-            created_at: self.created_at,
         }
     }
 }

@@ -18,6 +18,7 @@ use tasker_wasm_host::store::{
 use tasker_wasm_host::template::{StepDefinition, Template};
 use uuid::Uuid;
 
+use super::ahead::run_ahead;
 use super::script::{End, Script};
 use super::support::{LEASE, finished, raw};
 use super::workflow::{Kind, Meaning, Workflow};
@@ -60,6 +61,8 @@ pub struct Seen {
     pub outgrown: usize,
     pub refused: usize,
     pub claimed: usize,
+    /// Ends that were committed with those of what they waited for.
+    pub ahead: usize,
 }
 
 /// Why a case failed before it came to rest.
@@ -67,7 +70,7 @@ pub type Complaint = String;
 
 /// What a completion must meet with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
+pub enum Due {
     Accepted,
     Refused,
     /// It races with another holder of the same step.
@@ -75,10 +78,10 @@ enum Due {
 }
 
 #[derive(Clone)]
-struct Ended {
-    step: Arc<ClaimedStep>,
-    completion: Completion,
-    due: Due,
+pub struct Ended {
+    pub step: Arc<ClaimedStep>,
+    pub completion: Completion,
+    pub due: Due,
 }
 
 /// A host.
@@ -216,9 +219,11 @@ impl Host {
 
     /// Commits results; one whose growth was planned too early is planned and sent again.
     async fn commit(&mut self, cluster: &Cluster<'_>, rng: &mut Rng, mut ended: Vec<Ended>) -> Result<(), Complaint> {
+        let mut turns = if rng.bool() { run_ahead(cluster, rng, &mut ended).await? } else { Vec::new() };
         while !ended.is_empty() {
             let completions: Vec<Completion> = ended.iter().map(|one| one.completion.clone()).collect();
-            let go_on = self.room(cluster, rng);
+            let mut go_on = self.room(cluster, rng);
+            in_turns(&mut go_on, &ended, &turns);
             let mut claimed = Vec::new();
             let report = cluster.store.complete_and_go_on(&completions, &go_on, &mut claimed).await;
             let report = report.map_err(told("complete_and_go_on"))?;
@@ -231,8 +236,15 @@ impl Host {
                 self.held.push(Arc::new(step));
             }
             let mut again = Vec::new();
-            for (mut one, acceptance) in ended.into_iter().zip(report.accepted) {
+            let own = turns.first().map_or(ended.len(), |own| *own as usize);
+            for (place, (mut one, acceptance)) in ended.into_iter().zip(report.accepted).enumerate() {
                 match (acceptance, one.due) {
+                    (Acceptance::Accepted, _) if place >= own => {
+                        cluster.check_claim(&one.step)?;
+                        cluster.note_accepted(&one);
+                        cluster.seen.lock().unwrap().ahead += 1;
+                    }
+                    (Acceptance::Refused, _) if place >= own => {}
                     (Acceptance::Accepted, Due::Accepted | Due::Either) => {
                         cluster.note_accepted(&one);
                         if rng.u8(..8) == 0 {
@@ -254,6 +266,7 @@ impl Host {
                 }
             }
             ended = again;
+            turns = Vec::new();
         }
         Ok(())
     }
@@ -312,7 +325,7 @@ impl Cluster<'_> {
     }
 
     /// The task of a claimed step, its script, and the turn that this claim is.
-    fn turn(&self, step: &ClaimedStep) -> Result<(&Task, &Script, usize), Complaint> {
+    pub fn turn(&self, step: &ClaimedStep) -> Result<(&Task, &Script, usize), Complaint> {
         let task =
             self.tasks.get(&step.lease.task_uuid).ok_or_else(|| format!("{} is of no task of ours", step.name))?;
         let script = task.workflow.scripts.get(&step.name).ok_or_else(|| format!("{} should not exist", step.name))?;
@@ -393,7 +406,7 @@ impl Cluster<'_> {
 
     /// The end of an attempt as a host would send it, with what the task gains by it as things stand. By the time it is
     /// sent they may stand otherwise.
-    async fn end(&self, step: &Arc<ClaimedStep>, end: End, due: Due) -> Result<Ended, Complaint> {
+    pub async fn end(&self, step: &Arc<ClaimedStep>, end: End, due: Due) -> Result<Ended, Complaint> {
         let (task, ..) = self.turn(step)?;
         let definition = definition(task, step)?;
         let verdict = match end {
@@ -473,6 +486,17 @@ impl Cluster<'_> {
         .await
         .map_err(told("live steps"))
     }
+}
+
+/// Asks for what a commit in turns may ask for: steps of the one namespace its ends are of.
+fn in_turns(go_on: &mut GoOn, ended: &[Ended], turns: &[u32]) {
+    if turns.is_empty() {
+        return;
+    }
+    let namespace = &ended[0].step.lease.namespace;
+    let place = go_on.namespaces.iter().position(|name| name == namespace).unwrap();
+    (go_on.namespaces, go_on.places) = (vec![namespace.clone()], vec![go_on.places[place]]);
+    (go_on.foresees, go_on.turns) = (true, turns.to_vec());
 }
 
 fn definition<'t>(task: &'t Task, step: &ClaimedStep) -> Result<&'t StepDefinition, Complaint> {

@@ -10,6 +10,7 @@
 //! first is up to the machine.
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
 mod hosts;
 mod model;
 mod script;
@@ -91,6 +92,7 @@ struct Totals {
     growths: usize,
     outgrown: usize,
     refused: usize,
+    ahead: usize,
 }
 
 impl Totals {
@@ -102,6 +104,7 @@ impl Totals {
         self.growths += other.growths;
         self.outgrown += other.outgrown;
         self.refused += other.refused;
+        self.ahead += other.ahead;
     }
 }
 
@@ -164,7 +167,7 @@ async fn run(store: &Store, pool: &PgPool, lane: usize, seed: u64) -> Result<Tot
     let seen = cluster.seen.into_inner().unwrap();
     totals.claims = seen.claimed;
     totals.growths = seen.growths.values().sum::<i32>() as usize;
-    (totals.outgrown, totals.refused) = (seen.outgrown, seen.refused);
+    (totals.outgrown, totals.refused, totals.ahead) = (seen.outgrown, seen.refused, seen.ahead);
     if report.is_empty() {
         return Ok(totals);
     }

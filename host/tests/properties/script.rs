@@ -27,7 +27,7 @@ pub enum End {
 }
 
 impl End {
-    fn is_verdict(self) -> bool {
+    pub fn is_verdict(self) -> bool {
         matches!(self, Self::Succeed | Self::FailRetryably | Self::FailForGood)
     }
 }

@@ -97,7 +97,7 @@ async fn of_requests_that_are_created_together_one_that_is_refused_takes_none_al
             Ok((task, report)) => {
                 assert_eq!(report.duplicate(), None);
                 let view = bench.store.task(task.task_uuid).await.unwrap().unwrap();
-                assert_eq!(view.created_at, report.created_at);
+                assert_eq!(view.created_at, task.created_at);
             }
             Err(error) => assert!(number == 7 && matches!(*error, StoreError::UnknownTemplate { .. }), "{error}"),
         }

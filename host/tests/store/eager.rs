@@ -1,16 +1,22 @@
 use sqlx::Executor;
-use tasker_wasm_host::store::{ClaimedStep, CreationReport, EagerClaim, NewTask, StepState, TakeOver};
-use uuid::Uuid;
+use tasker_wasm_host::store::{ClaimedStep, CreationReport, EagerClaim, NewTask, StepState};
 
 use super::foreseen::told;
-use super::support::{Bench, LEASE, NAMESPACE, plan, template_of};
+use super::support::{Bench, LEASE, plan, template_of};
 
 /// Creates tasks with room for so many steps. Answers what that brought, and which of them are claimed.
 async fn create(bench: &Bench, tasks: &[NewTask], most: usize) -> (CreationReport, Vec<ClaimedStep>) {
-    let claim = EagerClaim { host: "bench".into(), most, lease: LEASE };
-    let mut claimed = Vec::new();
-    let report = bench.store.create_and_claim(tasks, &claim, &mut claimed).await.unwrap();
-    (report, claimed)
+    let mut first: Vec<_> = tasks.iter().flat_map(|task| ClaimedStep::first_of(task).unwrap()).take(most).collect();
+    let steps = first.iter().map(|step| step.lease.step_uuid).collect();
+    let claim = EagerClaim { host: "bench".into(), steps, lease: LEASE };
+    let (report, claimed) = bench.store.create_and_claim(tasks, &claim).await.unwrap();
+    first.retain(|step| {
+        claimed.get(&step.lease.step_uuid).is_some_and(|message| {
+            step.lease.message_id.learn(*message);
+            true
+        })
+    });
+    (report, first)
 }
 
 fn names(steps: &[ClaimedStep]) -> Vec<&str> {
@@ -87,35 +93,4 @@ async fn nothing_is_claimed_of_a_task_that_is_there_already() {
     let tasks = [identified(), bench.plan(&[("b", &[])])];
     let (report, claimed) = create(&bench, &tasks, 2).await;
     assert_eq!((report.duplicates, names(&claimed)), (vec![Some(first.task_uuid), None], vec!["b"]));
-}
-
-/// Looks, from elsewhere, at whether each step it gets is there for others too.
-struct Onlooker<'a> {
-    bench: &'a Bench,
-    seen: Vec<bool>,
-}
-
-impl TakeOver for Onlooker<'_> {
-    fn has_begun(&mut self, _: Uuid, _: i64) -> bool {
-        false
-    }
-
-    async fn take(&mut self, step: ClaimedStep) {
-        self.seen.push(self.bench.store.task(step.lease.task_uuid).await.unwrap().is_some());
-    }
-}
-
-#[tokio::test]
-async fn a_host_has_the_first_step_of_a_task_while_the_task_is_on_its_way_to_the_disk() {
-    let bench = Bench::new().await;
-    bench.slow_commits().await;
-    let (store, claim) = (bench.store.alone(), EagerClaim { host: "bench".into(), most: 1, lease: LEASE });
-    let mut onlooker = Onlooker { bench: &bench, seen: Vec::new() };
-    // A machine that stands still for so long may miss one of them.
-    for _ in 0..10 {
-        store.create_and_claim(&[bench.plan(&[("a", &[])])], &claim, &mut onlooker).await.unwrap();
-    }
-    assert_eq!(onlooker.seen.len(), 10);
-    assert!(onlooker.seen.contains(&false), "{:?}", onlooker.seen);
-    assert_eq!(bench.claim(100).await.len(), 0, "{NAMESPACE} has nothing else");
 }

@@ -154,7 +154,8 @@ async fn a_host_learns_the_message_of_the_step_it_has_begun_with_and_all_of_the_
     let first = bench.claim_one().await;
     let [b, c] = &foreseen(&successors, std::slice::from_ref(&first))[..] else { panic!("two follow") };
     let mut begun = Begun { step: b.lease.step_uuid, message: None, taken: Vec::new() };
-    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE, foresees: true };
+    let go_on =
+        GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE, foresees: true, turns: Vec::new() };
     bench.store.complete_and_go_on(&[succeeded(&first)], &go_on, &mut begun).await.unwrap();
     assert_eq!(sorted(begun.taken.clone()), sorted(vec![c.clone()]));
 

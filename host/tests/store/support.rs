@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{SubsecRound as _, Utc};
 use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tasker_wasm_host::store::managed::{ManagedServer, Options};
@@ -212,6 +212,7 @@ pub fn plan(template_uuid: Uuid, namespace: &str, steps: &[(&str, &[usize])]) ->
         context: raw(r#"{"loaves": 3}"#),
         initiator: "ada".into(),
         source_system: "test".into(),
+        created_at: Utc::now().trunc_subsecs(6),
         reason: "hunger".into(),
         tags: vec!["rye".into()],
         priority: 0,

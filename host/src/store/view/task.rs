@@ -128,7 +128,8 @@ impl Store {
 impl TaskView {
     /// A task that has just been created, as it is seen until somebody does something with it.
     #[must_use]
-    pub fn created(task: &NewTask, at: DateTime<Utc>) -> Self {
+    pub fn created(task: &NewTask) -> Self {
+        let at = task.created_at;
         let total = task.steps.len() as i64;
         let in_progress = task.steps.iter().filter(|step| step.parents.is_empty()).count() as i64;
         let counts = Counts { total, in_progress, ..Counts::default() };

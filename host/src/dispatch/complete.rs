@@ -228,6 +228,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>,
                 }
             }
             Err(error) => {
+                drop(onwards);
                 attempts.retain(|attempt| attempt.turn == 0);
                 error
             }

@@ -74,6 +74,11 @@ impl<'a> Foreseen<'a> {
         self.begun.keys().copied()
     }
 
+    /// Their namespaces, one for each.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.begun.values().map(|begun| begun.lease.namespace.as_str())
+    }
+
     /// In which turn of the commit that claims it a step could end, if it has begun.
     pub(super) fn turn(&self, step: Uuid) -> Option<usize> {
         self.begun.get(&step).map(|begun| begun.turn)
@@ -122,6 +127,6 @@ impl<'a> Foreseen<'a> {
 
 impl Drop for Foreseen<'_> {
     fn drop(&mut self) {
-        self.begun.values().for_each(|step| self.shared.in_flight.remove(&step.lease));
+        self.begun.values().for_each(|step| self.shared.in_flight.forget(&step.lease));
     }
 }

@@ -51,6 +51,14 @@ impl InFlight {
         }
     }
 
+    /// The same of a lease that came to nothing: another claim that has the same number keeps the step.
+    pub(super) fn forget(&self, lease: &Lease) {
+        let mut owned = self.lock();
+        if owned.get(&lease.step_uuid).is_some_and(|current| current.lease.message_id.get().is_none()) {
+            owned.remove(&lease.step_uuid);
+        }
+    }
+
     /// Aborts the attempt that `lease` stood for, if it still runs.
     pub(super) fn abort(&self, lease: &Lease) {
         if let Some(current) = self.lock().get(&lease.step_uuid)
@@ -104,6 +112,7 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::MessageId;
 
     fn lease(step_uuid: Uuid, claim: i32) -> Lease {
         lease_of(Uuid::nil(), step_uuid, claim)
@@ -111,6 +120,20 @@ mod tests {
 
     fn lease_of(task_uuid: Uuid, step_uuid: Uuid, claim: i32) -> Lease {
         Lease { namespace: "n".into(), message_id: 1.into(), task_uuid, step_uuid, claim, guarded: false }
+    }
+
+    #[test]
+    fn a_claim_that_was_not_made_takes_no_other_of_the_same_number_along() {
+        let (in_flight, step) = (InFlight::default(), Uuid::now_v7());
+        let foreseen = Lease { message_id: MessageId::default(), ..lease(step, 1) };
+        let insert = |lease: &Lease| in_flight.insert(lease, &CancellationToken::new(), OutputCommit::done());
+        insert(&foreseen);
+        in_flight.forget(&foreseen);
+        assert_eq!(in_flight.len(), 0);
+        insert(&foreseen);
+        insert(&lease(step, 1));
+        in_flight.forget(&foreseen);
+        assert_eq!(in_flight.len(), 1);
     }
 
     #[test]

@@ -31,6 +31,8 @@ const BATCH: usize = 100;
 pub(super) struct Onwards<'a> {
     shared: &'a Shared,
     go_on: GoOn,
+    /// The namespaces that slots were taken for, as far as there were some.
+    roomed: HashSet<String>,
     slots: Vec<Slot>,
     /// Nobody where nothing goes on.
     claimed: Option<mpsc::Sender<Claimed>>,
@@ -49,6 +51,7 @@ impl<'a> Onwards<'a> {
         Self {
             shared,
             go_on: GoOn { lease: shared.settings.lease, ..GoOn::default() },
+            roomed: HashSet::new(),
             slots: Vec::new(),
             claimed: claimed.upgrade().filter(|_| !shared.draining.is_cancelled()),
             foreseen: Foreseen::new(shared),
@@ -61,16 +64,24 @@ impl<'a> Onwards<'a> {
 
     /// Takes slots for a namespace that has none yet, where no other steps of it wait for them.
     fn make_room(&mut self, namespace: &str) {
-        let has_room = self.go_on.namespaces.iter().any(|name| name == namespace);
-        if self.claimed.is_none() || has_room || self.shared.backlog.holds(namespace) {
+        if self.claimed.is_none() || self.roomed.contains(namespace) || self.shared.backlog.holds(namespace) {
             return;
         }
+        self.roomed.insert(namespace.to_owned());
         let slots = self.shared.slots.take_ahead(namespace, BATCH);
-        if !slots.is_empty() {
+        *self.places(namespace) += slots.len() as u32;
+        self.slots.extend(slots);
+    }
+
+    /// How many steps of a namespace the commit may claim.
+    fn places(&mut self, namespace: &str) -> &mut u32 {
+        let place = self.go_on.namespaces.iter().position(|name| name == namespace);
+        let place = place.unwrap_or_else(|| {
             self.go_on.namespaces.push(namespace.to_owned());
-            self.go_on.places.push(slots.len() as u32);
-            self.slots.extend(slots);
-        }
+            self.go_on.places.push(0);
+            self.go_on.places.len() - 1
+        });
+        &mut self.go_on.places[place]
     }
 
     fn make_room_after<'e>(&mut self, attempts: impl IntoIterator<Item = &'e Ended>) {
@@ -83,6 +94,9 @@ impl<'a> Onwards<'a> {
     pub(super) fn go_on(&mut self, attempts: &[Ended]) -> GoOn {
         self.make_room_after(attempts);
         let mut go_on = GoOn { foresees: !self.foreseen.is_empty(), ..self.go_on.clone() };
+        if go_on.places.iter().all(|places| *places == 0) {
+            (go_on.namespaces, go_on.places) = Default::default();
+        }
         if attempts.iter().any(|ended| ended.turn > 0) {
             let of_all = &attempts[0].completion.lease.namespace;
             let place = go_on.namespaces.iter().position(|name| name == of_all);
@@ -116,7 +130,16 @@ impl<'a> Onwards<'a> {
     pub(super) fn split_off(&mut self, leases: &[Lease], room: impl Fn() -> Self) -> Option<Self> {
         let tasks: HashSet<_> = leases.iter().map(|lease| lease.task_uuid).collect();
         let foreseen = self.foreseen.split_off(|task| !tasks.contains(&task));
-        (!foreseen.is_empty()).then(|| Self { foreseen, ..room() })
+        if foreseen.is_empty() {
+            return None;
+        }
+        // Each has a slot, which goes along.
+        let mut other = room();
+        for namespace in foreseen.namespaces() {
+            *self.places(namespace) -= 1;
+            *other.places(namespace) += 1;
+        }
+        Some(Self { foreseen, ..other })
     }
 
     /// Drops what follows the ends of a task.

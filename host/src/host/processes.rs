@@ -210,17 +210,17 @@ impl Workers {
 
     /// Creates tasks in one commit, and claims for the worker whose turn it is what that has room for.
     pub(super) async fn create(&self, store: &Store, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
-        let worker = self.next().filter(|_| self.all_serve(tasks) && !self.draining.is_cancelled());
-        let handed_over = match worker {
-            Some(worker) => worker.handover.create(store, tasks).await,
-            None => None,
+        let Some(worker) = self.next() else { return store.create_tasks(tasks).await };
+        let handed_over = match self.all_serve(tasks) && !self.draining.is_cancelled() {
+            true => worker.handover.create(store, tasks).await,
+            false => None,
         };
         let report = match handed_over {
             Some(created) => created?,
             None => store.create_tasks(tasks).await?,
         };
         if report.enqueued > 0 {
-            self.wake_one(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
+            worker.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         }
         Ok(report)
     }

@@ -150,17 +150,11 @@ async fn a_worker_that_is_killed_is_back_within_a_second_and_the_other_does_not_
 #[tokio::test]
 async fn workers_drain_together_and_none_is_left_behind() {
     let database = TestDatabase::create().await;
-    let (host, workers) = host(&database, TWO).await;
+    let (mut host, workers) = host(&database, TWO).await;
     let tasks = create_tasks(&database.store, "probe", "sleep", r#"{"ms": 500}"#, 8).await;
-    loop {
-        let mut claimed = true;
-        for task in &tasks {
-            claimed &= database.store.steps(*task).await.unwrap()[0].claimed_by.is_some();
-        }
-        if claimed {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    // A step whose handler has not begun would be put back.
+    for _ in &tasks {
+        host.wait_for_line("handler: sleeping").await;
     }
     host.signal(Signal::SIGTERM);
     let (status, log) = host.ended().await;

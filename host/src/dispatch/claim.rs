@@ -28,6 +28,11 @@ impl Claimed {
     }
 }
 
+/// Where steps go that are to run; nowhere while the host drains.
+pub(super) fn open(shared: &Shared, claimed: &mpsc::WeakSender<Claimed>) -> Option<mpsc::Sender<Claimed>> {
+    claimed.upgrade().filter(|_| !shared.draining.is_cancelled())
+}
+
 pub(super) async fn run(shared: Arc<Shared>, claimed: mpsc::Sender<Claimed>) {
     let draining = shared.draining.clone();
     let served: Vec<String> = shared.components.table().namespaces().map(str::to_owned).collect();

@@ -188,9 +188,9 @@ fn in_turns(ends: &[Finished]) -> bool {
 /// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused.
 async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>, claimed: &mpsc::WeakSender<Claimed>) {
     let mut pauses = pauses();
-    let mut ahead = Some(onwards);
+    let mut given = Some(onwards);
     loop {
-        let mut onwards = ahead.take().unwrap_or_else(|| Onwards::new(shared, claimed));
+        let mut onwards = given.take().unwrap_or_else(|| Onwards::new(shared, claimed));
         let go_on = onwards.go_on(&attempts);
         let completions: Vec<_> = attempts.iter().map(|attempt| &attempt.completion).collect();
         // Of a backlog that grows there is nothing to tell.

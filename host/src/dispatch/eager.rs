@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::claim::Claimed;
+use super::claim::{Claimed, open};
 use super::complete;
 use super::foreseen::Foreseen;
 use super::wake::Work;
@@ -48,7 +48,7 @@ impl EagerStart {
             let claim = EagerClaim { host, steps: foreseen.steps().collect(), lease };
             let (report, claimed) = store.create_and_claim(tasks, &claim).await?;
             for (step, message) in claimed {
-                foreseen.claimed(step, message);
+                foreseen.claimed(step, Some(message));
             }
             foreseen.settle();
             report
@@ -63,11 +63,8 @@ impl EagerStart {
     async fn begin(&self, tasks: &[NewTask]) -> Foreseen<'_> {
         let shared = &*self.shared;
         let mut foreseen = Foreseen::new(shared);
-        let (Some(claimed), Some(namespace)) = (self.open(), tasks.first().map(|task| &task.namespace)) else {
-            return foreseen;
-        };
-        let is_one = tasks.iter().all(|task| task.namespace == *namespace);
-        if !is_one || !self.serves(namespace) || shared.backlog.holds(namespace) || shared.distrust.holds(namespace) {
+        let (Some(claimed), Some(namespace)) = (self.open(), NewTask::common_namespace(tasks)) else { return foreseen };
+        if !self.serves(namespace) || shared.backlog.holds(namespace) || shared.distrust.holds(namespace) {
             return foreseen;
         }
         let first = tasks.iter().flat_map(|task| &task.steps).filter(|step| step.parents.is_empty()).count();
@@ -90,9 +87,8 @@ impl EagerStart {
         foreseen
     }
 
-    /// Where steps go that are to run; nowhere while the host drains.
     fn open(&self) -> Option<mpsc::Sender<Claimed>> {
-        self.claimed.upgrade().filter(|_| !self.shared.draining.is_cancelled())
+        open(&self.shared, &self.claimed)
     }
 
     fn serves(&self, namespace: &str) -> bool {

@@ -93,21 +93,14 @@ impl<'a> Foreseen<'a> {
         }
     }
 
-    /// The step is claimed, and this is its message. Says whether its attempt has begun.
-    pub(super) fn claimed(&mut self, step: Uuid, message: i64) -> bool {
+    /// The step is claimed, and this is its message: none where its end is committed already. Says whether its attempt has
+    /// begun.
+    pub(super) fn claimed(&mut self, step: Uuid, message: Option<i64>) -> bool {
         let Some(Begun { lease, notice, .. }) = self.begun.remove(&step) else { return false };
-        lease.message_id.learn(message);
+        message.into_iter().for_each(|message| lease.message_id.learn(message));
         notice.durable();
         self.right.insert(lease.namespace);
         true
-    }
-
-    /// The step was claimed, and its end is committed already.
-    pub(super) fn ended(&mut self, step: Uuid) {
-        if let Some(Begun { lease, notice, .. }) = self.begun.remove(&step) {
-            notice.durable();
-            self.right.insert(lease.namespace);
-        }
     }
 
     /// Gives away those of some tasks, about which another answer decides.

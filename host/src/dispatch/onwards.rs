@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Shared;
-use super::claim::Claimed;
+use super::claim::{Claimed, open};
 use super::end::{Ended, Origin};
 use super::foreseen::Foreseen;
 use super::in_flight::InFlight;
@@ -53,7 +53,7 @@ impl<'a> Onwards<'a> {
             go_on: GoOn { lease: shared.settings.lease, ..GoOn::default() },
             roomed: HashSet::new(),
             slots: Vec::new(),
-            claimed: claimed.upgrade().filter(|_| !shared.draining.is_cancelled()),
+            claimed: open(shared, claimed),
             foreseen: Foreseen::new(shared),
             taken: Taken { in_flight: &shared.in_flight, leases: Vec::new() },
             left: Vec::new(),
@@ -191,7 +191,7 @@ impl<'a> Onwards<'a> {
     pub(super) fn committed(mut self, outcomes: &[(Ended, Acceptance)]) -> Vec<Lease> {
         for (ended, acceptance) in outcomes {
             if *acceptance == Acceptance::Accepted {
-                self.foreseen.ended(ended.completion.lease.step_uuid);
+                self.foreseen.claimed(ended.completion.lease.step_uuid, None);
             }
         }
         self.taken.leases.clear();
@@ -216,7 +216,7 @@ impl Drop for Taken<'_> {
 
 impl TakeOver for Onwards<'_> {
     fn has_begun(&mut self, step: Uuid, message: i64) -> bool {
-        self.foreseen.claimed(step, message)
+        self.foreseen.claimed(step, Some(message))
     }
 
     async fn take(&mut self, step: ClaimedStep) {

@@ -211,7 +211,9 @@ impl Workers {
     /// Creates tasks in one commit, and claims for the worker whose turn it is what that has room for.
     pub(super) async fn create(&self, store: &Store, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
         let Some(worker) = self.next() else { return store.create_tasks(tasks).await };
-        let handed_over = match self.all_serve(tasks) && !self.draining.is_cancelled() {
+        let is_served =
+            NewTask::common_namespace(tasks).is_some_and(|of_all| self.served.iter().any(|name| name == of_all));
+        let handed_over = match is_served && !self.draining.is_cancelled() {
             true => worker.handover.create(store, tasks).await,
             false => None,
         };
@@ -223,13 +225,6 @@ impl Workers {
             worker.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         }
         Ok(report)
-    }
-
-    /// Whether the workers serve these tasks, and all are of one namespace.
-    fn all_serve(&self, tasks: &[NewTask]) -> bool {
-        tasks.first().is_some_and(|first| {
-            self.served.contains(&first.namespace) && tasks.iter().all(|task| task.namespace == first.namespace)
-        })
     }
 
     fn next(&self) -> Option<&Worker> {

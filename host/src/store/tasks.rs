@@ -78,6 +78,12 @@ pub struct NewTask {
 }
 
 impl NewTask {
+    /// The namespace that all of these are of.
+    pub(crate) fn common_namespace(tasks: &[Self]) -> Option<&str> {
+        let first = &tasks.first()?.namespace;
+        tasks.iter().all(|task| task.namespace == *first).then_some(first)
+    }
+
     /// Its labels as they are stored, a JSON array.
     pub(super) fn tags_json(&self) -> Box<RawValue> {
         serde_json::value::to_raw_value(&self.tags).expect("texts are JSON")
@@ -298,7 +304,7 @@ impl Store {
         tasks: &[NewTask],
         claim: &EagerClaim,
     ) -> Result<(CreationReport, HashMap<Uuid, i64>), StoreError> {
-        let Queues::One(namespace) = Queues::of(tasks.iter().map(|task| task.namespace.as_str())) else {
+        let Some(namespace) = NewTask::common_namespace(tasks) else {
             return Ok((self.create_tasks(tasks).await?, HashMap::new()));
         };
         let statement = format!(

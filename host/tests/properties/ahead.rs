@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use tasker_wasm_host::orchestration::successors::{Done, Successors};
-use tasker_wasm_host::store::{ClaimedStep, Verdict};
+use tasker_wasm_host::store::{ClaimedStep, GoOn, Verdict};
 
-use super::hosts::{Cluster, Complaint, Due, Ended};
+use super::cluster::{Cluster, Complaint, Due, Ended};
 
 /// Most turns that are added.
 const TURNS: usize = 3;
@@ -52,4 +52,15 @@ fn following(cluster: &Cluster<'_>, ended: &[Ended]) -> Result<Vec<ClaimedStep>,
     }
     following.retain(|step| ended.iter().all(|one| one.step.lease.step_uuid != step.lease.step_uuid));
     Ok(following)
+}
+
+/// Asks for what a commit in turns may ask for: steps of the one namespace its ends are of.
+pub fn in_turns(go_on: &mut GoOn, ended: &[Ended], turns: &[u32]) {
+    if turns.is_empty() {
+        return;
+    }
+    let namespace = &ended[0].step.lease.namespace;
+    let place = go_on.namespaces.iter().position(|name| name == namespace).unwrap();
+    (go_on.namespaces, go_on.places) = (vec![namespace.clone()], vec![go_on.places[place]]);
+    (go_on.foresees, go_on.turns) = (true, turns.to_vec());
 }

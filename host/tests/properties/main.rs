@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ahead;
+mod cluster;
 mod hosts;
 mod model;
 mod script;
@@ -32,7 +33,8 @@ use tasker_wasm_host::store::{NewTemplate, Store};
 use tasker_wasm_host::template;
 use uuid::Uuid;
 
-use hosts::{Cluster, Host, Seen, Task};
+use cluster::{Cluster, Seen, Task};
+use hosts::Host;
 use support::{TestDatabase, raw};
 use workflow::Workflow;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
 use uuid::Uuid;
 
-use super::hosts::{Cluster, Task};
+use super::cluster::{Cluster, Task};
 use super::model::{End, Instance, World};
 use super::script::Script;
 use super::workflow::{Kind, Strategy};

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::value::RawValue;
+use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
@@ -203,18 +205,38 @@ struct EdgeRow {
 
 composite!(EdgeRow, "tasker.new_edge");
 
-/// Tasks with all their steps and edges.
+/// The message of a step, as `tasker.step_message` makes it.
+#[derive(Serialize)]
+struct StepMessage {
+    task_uuid: Uuid,
+    step_uuid: Uuid,
+    correlation_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<i32>,
+}
+
+/// Tasks with all their steps and edges, and the messages of the steps that may run.
 #[derive(Default)]
 struct Rows<'a> {
     tasks: Vec<TaskRow<'a>>,
     steps: Vec<StepRow<'a>>,
     edges: Vec<EdgeRow>,
+    messages: Vec<(&'a str, Json<StepMessage>)>,
+}
+
+impl StepMessage {
+    fn of(task: &NewTask, step: &NewStep) -> Self {
+        let NewTask { task_uuid, correlation_id, priority, .. } = *task;
+        Self { task_uuid, step_uuid: step.step_uuid, correlation_id, priority: Some(priority).filter(|at| *at != 0) }
+    }
 }
 
 impl<'a> Rows<'a> {
     fn of(tasks: &'a [NewTask]) -> Self {
         let mut rows = Self::default();
         tasks.iter().for_each(|task| rows.add(task));
+        // Two senders meet the queues in one order.
+        rows.messages.sort_by_key(|(namespace, _)| *namespace);
         rows
     }
 
@@ -235,6 +257,8 @@ impl<'a> Rows<'a> {
                 inputs: step.inputs.get(),
             });
         }
+        let waits_for_none = task.steps.iter().filter(|step| step.parents.is_empty());
+        self.messages.extend(waits_for_none.map(|step| (&*task.namespace, Json(StepMessage::of(task, step)))));
         let rows = &mut self.steps[first..];
         for (child, step) in task.steps.iter().enumerate() {
             for parent in step.awaited() {
@@ -280,13 +304,17 @@ impl Store {
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
         let queues = Queues::of(tasks.iter().map(|task| task.namespace.as_str()));
         let statement = format!(
-            "with created as materialized (select * from tasker.create_tasks($1, $2, $3)), {}
+            "with created as materialized (
+                select * from tasker.create_tasks($1, $2, $3, null, $4, $5, null)
+            ), {}
             select coalesce(cardinality(messages), 0) as enqueued, duplicates
             from created, (select count(*) from sent) sent",
             queues.send_created(),
         );
-        let rows = Rows::of(tasks);
-        let created = sqlx::query_as(AssertSqlSafe(statement)).bind(rows.tasks).bind(rows.steps).bind(rows.edges);
+        let Rows { tasks: rows, steps, edges, messages } = Rows::of(tasks);
+        let (namespaces, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+        let created =
+            sqlx::query_as(AssertSqlSafe(statement)).bind(rows).bind(steps).bind(edges).bind(namespaces).bind(messages);
         let mut line = self.line().await?;
         let created: Created = created.fetch_one(line.as_mut()).await.map_err(refusal)?;
         line.keep();
@@ -308,20 +336,30 @@ impl Store {
             return Ok((self.create_tasks(tasks).await?, HashMap::new()));
         };
         let statement = format!(
-            "with created as materialized (select * from tasker.create_tasks($1, $2, $3, $4)), {}
+            "with created as materialized (
+                select * from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7)
+            ), {}
             select coalesce(cardinality(created.messages), 0) as enqueued, duplicates, claimed.*
             from created
             cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) claimed",
-            Queues::send_taken(namespace, 5),
+            Queues::send_taken(namespace, 8),
         );
-        let mut rows = Rows::of(tasks);
-        rows.steps.iter_mut().for_each(|step| step.room = step.parents == 0 && claim.steps.contains(&step.step_uuid));
+        let Rows { tasks: rows, mut steps, edges, messages } = Rows::of(tasks);
+        let is_taken = |step: Uuid| claim.steps.contains(&step);
+        steps.iter_mut().for_each(|step| step.room = step.parents == 0 && is_taken(step.step_uuid));
+        let (taken, messages): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|(_, message)| is_taken(message.step_uuid));
+        let taken: Vec<_> = taken.into_iter().map(|(_, message)| message).collect();
+        let (namespaces, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
         let mut line = self.line().await?;
         let answer = sqlx::query(AssertSqlSafe(statement))
-            .bind(rows.tasks)
-            .bind(rows.steps)
-            .bind(rows.edges)
+            .bind(rows)
+            .bind(steps)
+            .bind(edges)
             .bind(&claim.host)
+            .bind(namespaces)
+            .bind(messages)
+            .bind(taken)
             .bind(claim.lease.as_secs_f64())
             .fetch_one(line.as_mut())
             .await

@@ -84,15 +84,17 @@ $$;
 -- them, as for release_workers. Answers which tasks changed, and the messages of the successors that are queued now, in the
 -- order of their namespaces: the caller sends them.
 --
--- A host that has room takes successors over as they become ready: of each namespace in `p_open` as many as it has
--- `p_places`. They are claimed here, in the commit that makes them ready, and neither it nor another host has to look for
--- them. Their messages, which the caller sends as well, come hidden. Of a namespace that is paused or bounded none is taken.
--- There is room for the first successors of a namespace, ready or not, so that one update counts down, queues and takes:
--- who waits for others too is known when its row is locked, and a statement of its own for that would write the lock's log.
--- Rows are locked in the order of these places, which is the same for all callers.
+-- A host that has room takes successors over as they become ready: of each namespace in `p_open` those that it has `p_begun`
+-- with, and as many others as it has `p_places`. They are claimed here, in the commit that makes them ready, and neither it
+-- nor another host has to look for them. Their messages, which the caller sends as well, come hidden. Of a namespace that is
+-- paused or bounded none is taken. There is room for the first successors of a namespace, ready or not, so that one update
+-- counts down, queues and takes: who waits for others too is known when its row is locked, and a statement of its own for
+-- that would write the lock's log. Rows are locked in the order of these places, which is the same for all callers. `p_ended`
+-- are successors that have ended with what they waited for.
 create function tasker.finish_steps(
     p_parents uuid[], p_sink_tasks uuid[], p_failed_tasks uuid[], p_batches uuid[], p_failed_batches uuid[],
-    p_host text default null, p_open text[] default '{}', p_places integer[] default '{}',
+    p_host text default null, p_open text[] default '{}', p_places integer[] default '{}', p_begun uuid[] default '{}',
+    p_ended uuid[] default null,
     out changed_tasks uuid[], out changed_states text[], out ready_namespaces text[], out ready_messages jsonb[],
     out taken_namespaces text[], out taken_messages jsonb[]
 )
@@ -102,36 +104,34 @@ set enable_material = off set jit = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_blocked uuid[] := '{}';
     v_released uuid[];
 begin
     -- 1. The tasks that lose a sink or meet a failure. Their rows are locked, so what is read here is what is changed.
-    if p_sink_tasks is not null or p_failed_tasks is not null then
-        with touched as (
-            select task_uuid, sum(sinks)::integer as sinks, bool_or(failed) as failed
-            from (
-                select unnest(p_sink_tasks) as task_uuid, 1 as sinks, false as failed
-                union all select unnest(p_failed_tasks), 0, true
-            ) each
-            group by task_uuid
-        ), done as (
+    if p_failed_tasks is not null then
+        v_blocked := array(
+            select task_uuid from tasker.tasks where task_uuid = any (p_failed_tasks) and state = 'steps_in_process'
+        );
+    end if;
+    if p_sink_tasks is not null or cardinality(v_blocked) > 0 then
+        with done as (
             update tasker.tasks t
             set sinks_left = t.sinks_left - touched.sinks, updated_at = v_now,
-                state = case when t.state <> 'steps_in_process' then t.state
-                    when touched.failed then 'blocked_by_failures'
-                    when t.sinks_left = touched.sinks then 'complete' else t.state end,
-                completed_at = case when t.state = 'steps_in_process' and not touched.failed
+                state = case when t.task_uuid = any (v_blocked) then 'blocked_by_failures'
+                    when t.state = 'steps_in_process' and t.sinks_left = touched.sinks then 'complete' else t.state end,
+                completed_at = case when t.task_uuid <> all (v_blocked) and t.state = 'steps_in_process'
                     and t.sinks_left = touched.sinks then v_now else t.completed_at end
-            from touched cross join lateral (
-                select state from tasker.tasks where task_uuid = touched.task_uuid offset 0
-            ) before
+            from (
+                select task_uuid, count(*)::integer - (task_uuid = any (v_blocked))::integer as sinks
+                from unnest(p_sink_tasks || v_blocked) task_uuid group by task_uuid
+            ) touched
             where t.task_uuid = any (array[touched.task_uuid])
-            returning t.task_uuid, before.state as from_state, t.state
+            returning t.task_uuid, t.state, t.completed_at = v_now or t.task_uuid = any (v_blocked) as changed
         ), logged as (
             insert into tasker.transitions (task_uuid, at, from_state, to_state)
-            select task_uuid, v_now, from_state, state from done where state <> from_state
+            select task_uuid, v_now, 'steps_in_process', state from done where changed
         )
-        select array_agg(task_uuid), array_agg(state::text) into changed_tasks, changed_states
-        from done where state <> from_state;
+        select array_agg(task_uuid), array_agg(state::text) into changed_tasks, changed_states from done where changed;
     end if;
 
     -- 2. The successors.
@@ -154,11 +154,13 @@ begin
                 else s.claimed_at end
         from (
             select fewer.*, before.state, t.namespace, t.correlation_id, t.priority,
-                coalesce(row_number() over (partition by t.namespace order by fewer.child_uuid) <= open.places, false)
-                    as room
+                open.places is not null and (
+                    begun or row_number() over (partition by t.namespace, begun order by fewer.child_uuid) <= open.places
+                ) as room
             from tasker.successors_of(p_parents, v_released) fewer
             cross join lateral (
-                select task_uuid, state from tasker.steps where step_uuid = fewer.child_uuid offset 0
+                select task_uuid, state, step_uuid = any (p_begun) as begun from tasker.steps
+                where step_uuid = fewer.child_uuid offset 0
             ) before
             cross join lateral (
                 select namespace, correlation_id, priority, state from tasker.tasks
@@ -170,6 +172,7 @@ begin
                 where n.paused_at is null and n.max_concurrent is null
             ) open on open.namespace = t.namespace
                 and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+            where p_ended is null or fewer.child_uuid <> all (p_ended)
         ) fewer
         where s.step_uuid = any (array[fewer.child_uuid])
         returning s.step_uuid, s.task_uuid, s.attempts, fewer.state = 'pending' and s.state in ('enqueued', 'in_progress')

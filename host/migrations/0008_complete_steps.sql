@@ -16,6 +16,10 @@
 --
 -- Of the steps that may run now, the caller takes over those it has room for: finish_steps says which.
 --
+-- A host that runs steps before they are claimed brings the ends of several in a row at once. Those that wait for others of
+-- them come last: they have their claim and their end in this commit, and nothing in between is written but their history.
+-- See may_end_unclaimed.
+--
 -- Locks are taken in one order, each kind sorted by key: tasks, the steps that end, their successors; then batches and
 -- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
 -- progress is never a successor that still counts down, so the second and the third can not cross.
@@ -30,9 +34,65 @@ create type tasker.completion as (
     started_at timestamptz, finished_at timestamptz
 );
 
--- `p_tasks` are the tasks of guarded steps and of failures, `p_growing` the places of the completions that have a growth.
+-- Whether the last `p_unclaimed` of some completions may be claimed and end in one go: the steps were never claimed, wait for
+-- nothing but steps that are complete with these completions, and could be claimed at all. `leads_on` is whether other
+-- steps than theirs wait for any of these. All that is read is locked, in the order that complete_steps names; the tasks of guarded steps
+-- are already.
+create function tasker.may_end_unclaimed(
+    p_completions tasker.completion[], p_unclaimed integer, out may_end boolean, out leads_on boolean,
+    out steps uuid[]
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set jit = off
+as $$
+declare
+    v_claimed integer := cardinality(p_completions) - p_unclaimed;
+    v_found integer;
+    v_complete uuid[];
+begin
+    select count(*) into v_found
+    from (
+        select from (select unnest(p_completions[:v_claimed]) as it) given
+        join tasker.steps s on s.step_uuid = any (array[(given.it).step_uuid])
+        where s.state = 'in_progress' and s.claims = (given.it).claim
+        order by (given.it).step_uuid
+        for update of s
+    ) claimed;
+    if v_found < v_claimed then
+        may_end := false;
+        return;
+    end if;
+
+    select array_agg((it).step_uuid) filter (where (it).verdict = 'complete'),
+        array_agg((it).step_uuid) filter (where place > v_claimed)
+    into v_complete, steps
+    from (select unnest(p_completions) as it, generate_subscripts(p_completions, 1) as place) given;
+    select count(*) filter (where step_uuid = any (steps) and ready) = p_unclaimed,
+        coalesce(bool_or(step_uuid <> all (steps)), false)
+    into may_end, leads_on
+    from (
+        select s.step_uuid, s.state = 'pending' and s.claims = 0 and s.pending_parents = fewer.parents
+            and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually') as ready
+        from tasker.successors_of(v_complete, null) fewer
+        join tasker.steps s on s.step_uuid = any (array[fewer.child_uuid])
+        cross join lateral (select state from tasker.tasks where task_uuid = s.task_uuid offset 0) t
+        order by fewer.child_uuid
+        for update of s
+    ) successor;
+    may_end := may_end and exists (
+        select from tasker.namespaces
+        where name = p_completions[1].namespace and paused_at is null and max_concurrent is null
+    );
+end
+$$;
+
+-- `p_tasks` are the tasks of guarded steps and of failures, `p_growing` the places of the completions that have a growth. The
+-- steps of the last `p_unclaimed` are not claimed yet: then all are of one namespace and of tasks that do not grow. Where
+-- these may not end, nothing that follows the others is taken over either.
 create function tasker.complete_steps(
-    p_completions tasker.completion[], p_tasks uuid[], p_growing integer[], p_open text[], p_places integer[],
+    p_completions tasker.completion[], p_tasks uuid[], p_growing integer[], p_unclaimed integer, p_open text[],
+    p_places integer[], p_begun uuid[],
     out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
     out next_retry_ms bigint, out spent_namespaces text[], out spent bigint[], out ready_namespaces text[],
     out ready jsonb[], out taken_namespaces text[], out taken jsonb[]
@@ -44,14 +104,19 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_growing record;
+    v_ahead record;
+    v_leads_on boolean := true;
+    v_claimed integer;
     v_followed record;
     v_parents uuid[];
+    v_unclaimed uuid[];
     v_sink_tasks uuid[];
     v_failed_tasks uuid[];
     v_batches uuid[];
     v_failed_batches uuid[];
     v_event_namespaces text[];
     v_events text[];
+    v_brings_more boolean;
 begin
     outgrown := '{}';
 
@@ -76,12 +141,31 @@ begin
         end loop;
     end if;
 
-    -- 3. The steps: fence, store, log.
+    -- 3. Those that end with what they wait for.
+    if p_unclaimed > 0 then
+        v_ahead := tasker.may_end_unclaimed(p_completions, p_unclaimed);
+        if v_ahead.may_end then
+            v_leads_on := v_ahead.leads_on;
+            v_unclaimed := v_ahead.steps;
+        else
+            p_completions := p_completions[:cardinality(p_completions) - p_unclaimed];
+            p_unclaimed := 0;
+            p_open := '{}';
+        end if;
+    end if;
+    v_claimed := cardinality(p_completions) - p_unclaimed;
+
+    -- 4. The steps: fence, store, log.
     with done as (
         update tasker.steps s
         set state = case (given.it).verdict
                 when 'complete' then 'complete' when 'retry' then 'waiting_for_retry' when 'error' then 'error'
             end::tasker.step_state,
+            pending_parents = case when given.place > v_claimed then 0 else s.pending_parents end,
+            attempts = s.attempts + (given.place > v_claimed)::integer,
+            claims = s.claims + (given.place > v_claimed)::integer,
+            claimed_by = case when given.place > v_claimed then (given.it).host else s.claimed_by end,
+            claimed_at = case when given.place > v_claimed then v_now else s.claimed_at end,
             run_after = case (given.it).verdict
                 when 'retry' then v_now + (given.it).delay_ms * interval '1 millisecond'
             end,
@@ -90,14 +174,23 @@ begin
         from (
             select it, place
             from (select unnest(p_completions) as it, generate_subscripts(p_completions, 1) as place) each
-            order by (it).step_uuid
+            order by case when p_unclaimed > 0 then place end, (it).step_uuid
         ) given
-        where s.step_uuid = any (array[(given.it).step_uuid]) and s.state = 'in_progress' and s.claims = (given.it).claim
+        where s.step_uuid = any (array[(given.it).step_uuid])
+            and (s.state = 'in_progress' and s.claims = (given.it).claim or given.place > v_claimed)
             and given.place <> all (outgrown)
         returning s.step_uuid, s.task_uuid, s.state, s.is_sink, s.batch_uuid, s.attempts, given.it, given.place
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason)
-        select task_uuid, step_uuid, v_now, attempts, 'in_progress', state, (it).error_type from done
+        select task_uuid, step_uuid, v_now, case when change > 1 then attempts end,
+            case change when 1 then 'pending' when 2 then 'enqueued' else 'in_progress' end,
+            case change when 1 then 'enqueued' when 2 then 'in_progress' else state::text end,
+            case change when 3 then (it).error_type end
+        from (
+            select task_uuid, step_uuid, attempts, state, it,
+                generate_series(case when place > v_claimed then 1 else 3 end, 3) as change
+            from done
+        ) done
     ), measured as (
         insert into tasker.attempts (
             step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
@@ -108,17 +201,11 @@ begin
             (it).error::json, (it).log::json
         from done
     )
-    select array_agg(place), array_agg((it).namespace), array_agg((it).message),
+    select array_agg(place), array_agg((it).message) filter (where (it).message is not null),
         array_agg(step_uuid) filter (where finished and not is_sink),
         array_agg(task_uuid) filter (where finished and is_sink),
-        array_agg(task_uuid) filter (where (it).verdict = 'error' and not finished),
-        array_agg(batch_uuid) filter (where (it).verdict <> 'retry' and batch_uuid is not null),
-        array_agg(batch_uuid) filter (where (it).verdict = 'error' and batch_uuid is not null),
-        array_agg((it).namespace) filter (where (it).events is not null),
-        array_agg((it).events) filter (where (it).events is not null),
-        min((it).delay_ms) filter (where (it).verdict = 'retry')
-    into accepted, spent_namespaces, spent, v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches,
-        v_event_namespaces, v_events, next_retry_ms
+        bool_or((it).verdict <> 'complete' or batch_uuid is not null or (it).events is not null)
+    into accepted, spent, v_parents, v_sink_tasks, v_brings_more
     from done
     -- A failure that its batch goes on without is an end like any other.
     cross join lateral (
@@ -128,11 +215,27 @@ begin
         accepted := '{}';
         return;
     end if;
+    -- An aggregate costs the server as much as the write of a row, so those for what is rare are asked for where it is there.
+    if v_brings_more then
+        select array_agg(s.task_uuid) filter (where (it).verdict = 'error' and not tasker.is_finished(s.state, s.batch_uuid)),
+            array_agg(s.batch_uuid) filter (where (it).verdict <> 'retry' and s.batch_uuid is not null),
+            array_agg(s.batch_uuid) filter (where (it).verdict = 'error' and s.batch_uuid is not null),
+            array_agg((it).namespace) filter (where (it).events is not null),
+            array_agg((it).events) filter (where (it).events is not null),
+            min((it).delay_ms) filter (where (it).verdict = 'retry')
+        into v_failed_tasks, v_batches, v_failed_batches, v_event_namespaces, v_events, next_retry_ms
+        from (select p_completions[place] as it from unnest(accepted) place) given
+        join tasker.steps s on s.step_uuid = any (array[(given.it).step_uuid]);
+    end if;
 
-    -- 4. What follows.
+    -- 5. What follows.
+    if not v_leads_on then
+        v_parents := null;
+    end if;
     if v_parents is not null or v_sink_tasks is not null or v_failed_tasks is not null then
         v_followed := tasker.finish_steps(
-            v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches, p_completions[1].host, p_open, p_places
+            v_parents, v_sink_tasks, v_failed_tasks, v_batches, v_failed_batches, p_completions[1].host, p_open, p_places,
+            p_begun, v_unclaimed
         );
         changed_tasks := v_followed.changed_tasks;
         changed_states := v_followed.changed_states;
@@ -144,69 +247,5 @@ begin
     if v_events is not null then
         perform tasker.send_events(v_event_namespaces, v_events);
     end if;
-end
-$$;
-
--- The same for steps that wait for each other, all of one namespace and of tasks that do not grow: a host that runs steps
--- before they are claimed brings the ends of several in a row at once, each after those it waits for. `p_turns` says at which
--- place of `p_completions` each turn ends; those of a turn wait for nothing but what came before. What a turn takes over is
--- complete in the next one, if its end is there: it is in progress in between, so its end is fenced like any other, and it
--- never has a message.
---
--- All that is locked is locked before the first turn, in the order in which it always is.
-create function tasker.complete_in_turns(
-    p_completions tasker.completion[], p_tasks uuid[], p_turns integer[], p_open text[], p_places integer[],
-    out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
-    out next_retry_ms bigint, out spent_namespaces text[], out spent bigint[], out ready_namespaces text[],
-    out ready jsonb[], out taken_namespaces text[], out taken jsonb[]
-)
-language plpgsql
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set enable_material = off set jit = off
-as $$
-declare
-    v_ending uuid[];
-    v_first integer := 1;
-    v_last integer;
-    v_turn record;
-begin
-    accepted := '{}';
-    outgrown := '{}';
-    perform from tasker.tasks t where t.task_uuid = any (p_tasks) order by t.task_uuid for update;
-    select array_agg((it).step_uuid order by (it).step_uuid) into v_ending from unnest(p_completions) it;
-    perform from tasker.steps s where s.step_uuid = any (v_ending) and s.state = 'in_progress'
-    order by s.step_uuid for update;
-    perform from tasker.steps s
-    where s.step_uuid = any (array(select e.child_uuid from tasker.edges e where e.parent_uuid = any (v_ending)))
-    order by s.step_uuid for update;
-
-    foreach v_last in array p_turns loop
-        v_turn := tasker.complete_steps(
-            p_completions[v_first:v_last], '{}', '{}', p_open,
-            -- Those that end in this turn leave their places.
-            array[p_places[1] - greatest(0, coalesce(cardinality(taken), 0) - (v_last - v_first + 1))]
-        );
-        exit when cardinality(v_turn.accepted) = 0;
-        if v_first = 1 then
-            spent_namespaces := v_turn.spent_namespaces;
-            spent := v_turn.spent;
-        else
-            taken := array(
-                select message from unnest(taken) message
-                where (message ->> 'step_uuid')::uuid <> all (array(
-                    select p_completions[v_first - 1 + place].step_uuid from unnest(v_turn.accepted) place
-                ))
-            );
-        end if;
-        accepted := accepted || array(select v_first - 1 + place from unnest(v_turn.accepted) place);
-        changed_tasks := changed_tasks || v_turn.changed_tasks;
-        changed_states := changed_states || v_turn.changed_states;
-        next_retry_ms := least(next_retry_ms, v_turn.next_retry_ms);
-        ready_namespaces := ready_namespaces || v_turn.ready_namespaces;
-        ready := ready || v_turn.ready;
-        taken := taken || v_turn.taken;
-        v_first := v_last + 1;
-    end loop;
-    taken_namespaces := array_fill(p_open[1], array[coalesce(cardinality(taken), 0)]);
 end
 $$;

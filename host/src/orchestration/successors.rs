@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
 
 use super::planned::PlannedSteps;
 use crate::store::{ClaimedStep, NewStep, StepResult};
@@ -56,18 +57,42 @@ impl Successors {
         Some(Self { planned, places, children })
     }
 
-    /// The first of the steps that may run once `done` are complete, at most so many, as they will be claimed then. `done` are
-    /// steps of one task. The leases have no messages yet.
+    /// Whether some step waits for several others.
+    #[must_use]
+    pub fn have_joins(&self) -> bool {
+        self.steps().iter().any(|step| step.parents.len() > 1)
+    }
+
+    /// The keys of the steps that wait for this one. None if its task was planned otherwise, and somebody may.
+    #[must_use]
+    pub fn after(&self, step: &ClaimedStep) -> Option<Vec<Uuid>> {
+        // Of a task to which nothing is added only the last ones are guarded.
+        if step.lease.guarded {
+            return Some(Vec::new());
+        }
+        let task = step.lease.task_uuid;
+        let children = &self.children[self.planned_place(step)?];
+        Some(children.iter().map(|place| self.planned.key(task, *place)).collect())
+    }
+
+    /// The first of the successors of `done` that may run once these are complete, at most so many, as they will be claimed
+    /// then. `before` are steps of the same task that were done before, as far as that is known. The leases have no messages
+    /// yet.
     ///
     /// # Errors
     ///
     /// A result is no JSON.
-    pub fn foresee(&self, done: &[Done<'_>], most: usize) -> Result<Vec<ClaimedStep>, serde_json::Error> {
-        let done: Vec<_> = done.iter().filter_map(|done| Some((self.place(done.step)?, done))).collect();
+    pub fn foresee(
+        &self,
+        done: &[Done<'_>],
+        before: &[Done<'_>],
+        most: usize,
+    ) -> Result<Vec<ClaimedStep>, serde_json::Error> {
+        let (done, all) = (self.placed(done), [self.placed(done), self.placed(before)].concat());
         let own: Vec<_> =
-            done.iter().map(|(place, done)| Ok((*place, done_as_dependency(done)?))).collect::<Result<_, _>>()?;
+            all.iter().map(|(place, done)| Ok((*place, done_as_dependency(done)?))).collect::<Result<_, _>>()?;
         let mut results: HashMap<usize, &RawValue> = own.iter().map(|(place, result)| (*place, &**result)).collect();
-        for (_, done) in &done {
+        for (_, done) in &all {
             let before: BTreeMap<String, &RawValue> = serde_json::from_str(done.step.dependency_results.get())?;
             results.extend(before.into_iter().filter_map(|(name, result)| Some((*self.places.get(&name)?, result))));
         }
@@ -87,9 +112,17 @@ impl Successors {
 
     /// The step's place in the plan, if it was planned like this and claimed once.
     fn place(&self, step: &ClaimedStep) -> Option<usize> {
+        self.planned_place(step).filter(|_| step.lease.claim == 1)
+    }
+
+    /// The step's place in the plan, if it was planned like this.
+    fn planned_place(&self, step: &ClaimedStep) -> Option<usize> {
         let place = *self.places.get(&step.name)?;
-        let is_known = step.lease.step_uuid == self.planned.key(step.lease.task_uuid, place);
-        (is_known && step.lease.claim == 1).then_some(place)
+        (step.lease.step_uuid == self.planned.key(step.lease.task_uuid, place)).then_some(place)
+    }
+
+    fn placed<'a, 'd>(&self, done: &'a [Done<'d>]) -> Vec<(usize, &'a Done<'d>)> {
+        done.iter().filter_map(|done| Some((self.place(done.step)?, done))).collect()
     }
 
     /// The first claim of the step in this place. `relative` is a step of the same task.

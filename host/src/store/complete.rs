@@ -98,16 +98,16 @@ pub struct Usage {
 pub struct GoOn {
     /// The namespaces whose steps it goes on with.
     pub namespaces: Vec<String>,
-    /// How many steps of each at most, in the same order.
+    /// How many steps of each at most beside those it has begun with, in the same order.
     pub places: Vec<u32>,
+    /// Steps of these namespaces that it has begun with, see [`TakeOver::has_begun`].
+    pub begun: Vec<Uuid>,
     /// For how long the steps are its own unless renewed.
     pub lease: Duration,
-    /// Whether it has begun with some of them, see [`TakeOver::has_begun`].
-    pub foresees: bool,
-    /// Where some of the completions are of steps that this commit has to claim first, because they wait for others of them:
-    /// how many there are up to the end of each turn, those of a turn after what they wait for. All are of one namespace then,
-    /// and have no growth. Empty where nothing waits.
-    pub turns: Vec<u32>,
+    /// How many of the completions, the last ones, are of steps that nobody has claimed yet, because they wait for others of
+    /// them, which come before: these are claimed and end at once, and need no place. All are of one namespace then, and have
+    /// no growth.
+    pub unclaimed: u32,
 }
 
 /// What a commit of completions brought.
@@ -126,7 +126,7 @@ pub struct CompletionReport {
 /// Who goes on with what a commit claims.
 pub trait TakeOver {
     /// Whether it has begun with this step, whose message this is: then it knows what the step needs. The claim counts.
-    /// Not asked unless the host [foresees](GoOn::foresees).
+    /// Not asked unless there are [some](GoOn::begun).
     fn has_begun(&mut self, step: Uuid, message: i64) -> bool;
 
     /// Gets one of the steps. A commit that claims it is not durable yet, and may still fail.
@@ -301,22 +301,17 @@ impl Store {
         }
         let completions: Vec<&Completion> = completions.iter().map(Borrow::borrow).collect();
         let growing = (1..).zip(&completions).filter(|(_, done)| done.growth.is_some()).map(|(place, _)| place);
-        let (function, places) = match &go_on.turns[..] {
-            [] => ("complete_steps", Vec::<i32>::from_iter(growing)),
-            turns => {
-                ("complete_in_turns", Vec::from_iter(turns.iter().map(|turn| i32::try_from(*turn).unwrap_or(i32::MAX))))
-            }
-        };
         let queues = Queues::of(completions.iter().map(|done| done.lease.namespace.as_str()));
         let goes_on = !go_on.namespaces.is_empty();
-        let (messages, and_claimed) = match (goes_on, go_on.foresees) {
-            (true, false) => (queues.hand_over(6), AND_CLAIMED),
-            (true, true) => (queues.hand_over(6), AND_WHICH),
+        let foresees = !go_on.begun.is_empty();
+        let (messages, and_claimed) = match (goes_on, foresees) {
+            (true, false) => (queues.hand_over(8), AND_CLAIMED),
+            (true, true) => (queues.hand_over(8), AND_WHICH),
             (false, _) => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
         };
         // One row, or one for each step that was claimed and one with the padding.
         let statement = format!(
-            "with done as materialized (select * from tasker.{function}($1, $2, $3, $4, $5)), {messages}
+            "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7)), {messages}
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
                 next_retry_ms{and_claimed}"
         );
@@ -325,9 +320,11 @@ impl Store {
         let mut rows = sqlx::query(AssertSqlSafe(statement))
             .bind(column(&completions, |done| CompletionRow::from(*done)))
             .bind(Vec::from_iter(completions.iter().filter_map(|done| done.touched_task())))
-            .bind(places)
+            .bind(Vec::<i32>::from_iter(growing))
+            .bind(integer(go_on.unclaimed))
             .bind(&go_on.namespaces)
-            .bind(column(&go_on.places, |places| i32::try_from(*places).unwrap_or(i32::MAX)))
+            .bind(column(&go_on.places, |places| integer(*places)))
+            .bind(&go_on.begun)
             .bind(go_on.lease.as_secs_f64())
             .fetch(line.as_mut());
         let mut done = None;
@@ -337,7 +334,7 @@ impl Store {
                 done = Some(Committed::from_row(&row)?);
             }
             let is_step = || Ok::<_, sqlx::Error>(!is_null(&row, "step_uuid")? && is_null(&row, "padding")?);
-            if goes_on && go_on.foresees {
+            if goes_on && foresees {
                 which = Which::from_row(&row)?;
             } else if goes_on && is_step()? {
                 onwards.take(ClaimedStep::from_row(&row)?).await;
@@ -489,7 +486,12 @@ impl Verdict {
     }
 }
 
-/// PostgreSQL has no unsigned numbers; a count this large is one that overflowed.
+/// PostgreSQL has no unsigned numbers.
+fn integer(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+/// The same; a count this large is one that overflowed.
 fn bigint(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

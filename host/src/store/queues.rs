@@ -9,6 +9,10 @@
 //! commit goes through the functions: a text that names five queues takes the server twice as long as they do, one that
 //! names a hundred five times.
 
+/// Those of the messages in `spent` of `done`, in the same order.
+const SPENT_NAMESPACES: &str =
+    "array(select ($1[place]).namespace from unnest(accepted) place where ($1[place]).message is not null)";
+
 /// The queues that one statement is about.
 pub(super) enum Queues<'a> {
     /// That of one namespace.
@@ -67,12 +71,13 @@ impl<'a> Queues<'a> {
                 )",
                 queue = table(namespace)
             ),
-            Self::Several => "followed as materialized (
+            Self::Several => format!(
+                "followed as materialized (
                     select tasker.send_messages(ready_namespaces, ready),
-                        tasker.replace_messages(spent_namespaces, spent, '{}', '{}', '0')
+                        tasker.replace_messages({SPENT_NAMESPACES}, spent, '{{}}', '{{}}', '0')
                     from done
                 )"
-            .into(),
+            ),
         }
     }
 
@@ -90,7 +95,7 @@ impl<'a> Queues<'a> {
                     select unnest(replaced.messages) as msg_id, unnest(replaced.steps) as step_uuid
                     from done cross join lateral tasker.send_messages(ready_namespaces, ready)
                     cross join lateral tasker.replace_messages(
-                        spent_namespaces, spent, coalesce(taken_namespaces, '{{}}'), coalesce(taken, '{{}}'), {hidden}
+                        {SPENT_NAMESPACES}, spent, coalesce(taken_namespaces, '{{}}'), coalesce(taken, '{{}}'), {hidden}
                     ) replaced
                 )"
             );

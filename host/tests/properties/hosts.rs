@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fastrand::Rng;
-use tasker_wasm_host::store::{Acceptance, Checkpoint, ClaimRequest, ClaimedStep, Completion, GoOn, Lease};
+use tasker_wasm_host::store::{Acceptance, Checkpoint, ClaimRequest, ClaimedStep, Completion, GoOn, Lease, Verdict};
 use uuid::Uuid;
 
-use super::ahead::{in_turns, run_ahead};
+use super::ahead::{Results, begun, end_unclaimed, run_ahead};
 use super::cluster::{Cluster, Complaint, Due, Ended, told};
 use super::script::End;
 use super::support::{LEASE, raw};
@@ -21,6 +21,8 @@ const SLOTS: usize = 12;
 pub struct Host {
     held: Vec<Arc<ClaimedStep>>,
     ended: Vec<Ended>,
+    /// What it has brought.
+    results: Results,
     /// Results of leases that have lapsed, kept until the step is claimed again.
     late: Vec<Ended>,
     /// Results that were accepted once and are sent again.
@@ -151,25 +153,29 @@ impl Host {
 
     /// Commits results; one whose growth was planned too early is planned and sent again.
     async fn commit(&mut self, cluster: &Cluster<'_>, rng: &mut Rng, mut ended: Vec<Ended>) -> Result<(), Complaint> {
-        let mut turns = if rng.bool() { run_ahead(cluster, rng, &mut ended).await? } else { Vec::new() };
+        let mut unclaimed = if rng.bool() { run_ahead(cluster, rng, &self.results, &mut ended).await? } else { 0 };
         while !ended.is_empty() {
             let completions: Vec<Completion> = ended.iter().map(|one| one.completion.clone()).collect();
             let mut go_on = self.room(cluster, rng);
-            in_turns(&mut go_on, &ended, &turns);
+            go_on.begun = begun(cluster, rng, &self.results, &ended)?;
+            end_unclaimed(&mut go_on, &ended, unclaimed);
             let mut claimed = Vec::new();
             let report = cluster.store.complete_and_go_on(&completions, &go_on, &mut claimed).await;
             let report = report.map_err(told("complete_and_go_on"))?;
             cluster.changes.fetch_add(1, Ordering::Relaxed);
-            if go_on.places.iter().sum::<u32>() < claimed.len() as u32 {
-                return Err(format!("{} steps go on where there is room for {:?}", claimed.len(), go_on.places));
+            if go_on.places.iter().sum::<u32>() + (go_on.begun.len() as u32) < claimed.len() as u32 {
+                return Err(format!("{} steps go on by {go_on:?}", claimed.len()));
             }
             for step in claimed {
                 cluster.check_claim(&step)?;
                 self.held.push(Arc::new(step));
             }
             let mut again = Vec::new();
-            let own = turns.first().map_or(ended.len(), |own| *own as usize);
+            let own = ended.len() - unclaimed;
             for (place, (mut one, acceptance)) in ended.into_iter().zip(report.accepted).enumerate() {
+                if let (Acceptance::Accepted, Verdict::Complete { result }) = (acceptance, &one.completion.verdict) {
+                    self.results.push((one.step.clone(), result.clone()));
+                }
                 match (acceptance, one.due) {
                     (Acceptance::Accepted, _) if place >= own => {
                         cluster.check_claim(&one.step)?;
@@ -198,7 +204,7 @@ impl Host {
                 }
             }
             ended = again;
-            turns = Vec::new();
+            unclaimed = 0;
         }
         Ok(())
     }

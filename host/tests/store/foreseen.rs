@@ -46,9 +46,16 @@ pub fn told(step: &ClaimedStep) -> serde_json::Value {
 }
 
 fn foreseen(successors: &Successors, ended: &[ClaimedStep]) -> Vec<ClaimedStep> {
-    let results: Vec<_> = ended.iter().map(result).collect();
-    let done: Vec<_> = ended.iter().zip(&results).map(|(step, result)| Done { step, result }).collect();
-    successors.foresee(&done, 10).unwrap()
+    foreseen_after(successors, ended, &[])
+}
+
+/// The same where others ended before.
+fn foreseen_after(successors: &Successors, ended: &[ClaimedStep], before: &[ClaimedStep]) -> Vec<ClaimedStep> {
+    let results = |ended: &[ClaimedStep]| Vec::from_iter(ended.iter().map(result));
+    let (ended_results, before_results) = (results(ended), results(before));
+    let done = ended.iter().zip(&ended_results).map(|(step, result)| Done { step, result });
+    let before = before.iter().zip(&before_results).map(|(step, result)| Done { step, result });
+    successors.foresee(&Vec::from_iter(done), &Vec::from_iter(before), 10).unwrap()
 }
 
 /// What [`succeeded`] brings.
@@ -92,14 +99,25 @@ async fn what_is_foreseen_of_a_step_is_what_its_claim_says() {
 }
 
 #[tokio::test]
-async fn a_step_that_waits_for_another_one_too_is_not_foreseen() {
+async fn a_step_that_waits_for_several_is_foreseen_when_the_last_of_them_ends() {
     let bench = Bench::new().await;
-    let steps = json!([step("a", &[]), step("b", &["a"]), step("c", &["a"]), step("d", &["b", "c"])]);
+    let steps =
+        json!([step("a", &[]), step("b", &["a"]), step("c", &["a"]), step("d", &["b", "c"]), step("e", &["b"])]);
     let successors = task_of(&bench, steps).await;
     bench.complete(&bench.claim(1).await).await;
-    let both = bench.claim(10).await;
-    assert!(foreseen(&successors, &both[..1]).is_empty());
-    assert_eq!(foreseen(&successors, &both).len(), 1);
+    let mut both = bench.claim(10).await;
+    both.sort_by(|one, other| one.name.cmp(&other.name));
+    let (b, c) = both.split_at(1);
+    let names = |steps: &[ClaimedStep]| Vec::from_iter(steps.iter().map(|step| step.name.clone()));
+    assert_eq!(names(&foreseen(&successors, b)), ["e"]);
+    assert!(foreseen(&successors, c).is_empty());
+    assert_eq!(names(&foreseen(&successors, &both)), ["d", "e"]);
+
+    bench.complete(b).await;
+    let last = foreseen_after(&successors, c, b);
+    assert_eq!(bench.claim_one().await.name, "e");
+    bench.complete(c).await;
+    assert_eq!(sorted(last), sorted(bench.claim(10).await));
 }
 
 #[tokio::test]
@@ -154,8 +172,13 @@ async fn a_host_learns_the_message_of_the_step_it_has_begun_with_and_all_of_the_
     let first = bench.claim_one().await;
     let [b, c] = &foreseen(&successors, std::slice::from_ref(&first))[..] else { panic!("two follow") };
     let mut begun = Begun { step: b.lease.step_uuid, message: None, taken: Vec::new() };
-    let go_on =
-        GoOn { namespaces: vec![NAMESPACE.into()], places: vec![9], lease: LEASE, foresees: true, turns: Vec::new() };
+    let go_on = GoOn {
+        namespaces: vec![NAMESPACE.into()],
+        places: vec![9],
+        lease: LEASE,
+        begun: vec![b.lease.step_uuid],
+        unclaimed: 0,
+    };
     bench.store.complete_and_go_on(&[succeeded(&first)], &go_on, &mut begun).await.unwrap();
     assert_eq!(sorted(begun.taken.clone()), sorted(vec![c.clone()]));
 

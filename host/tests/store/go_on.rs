@@ -46,6 +46,20 @@ async fn a_host_goes_on_with_what_it_has_room_for_and_the_rest_is_queued() {
 }
 
 #[tokio::test]
+async fn what_a_host_has_begun_with_is_claimed_beside_what_it_has_room_for() {
+    let bench = Bench::new().await;
+    let task = bench.task(&[("a", &[]), ("b", &[0]), ("c", &[0]), ("d", &[0]), ("e", &[0, 3])]).await;
+    let begun = vec![task.steps[3].step_uuid, task.steps[4].step_uuid];
+    let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![1], begun, lease: LEASE, ..GoOn::default() };
+    let mut claimed = Vec::new();
+    let first = succeeded(&bench.claim_one().await);
+    bench.store.complete_and_go_on(std::slice::from_ref(&first), &go_on, &mut claimed).await.unwrap();
+    assert_eq!(names(&claimed), ["b", "d"]);
+    assert_eq!(names(&bench.claim(10).await), ["c"]);
+    assert_eq!(bench.state(&task, 4).await, StepState::Pending);
+}
+
+#[tokio::test]
 async fn a_step_whose_host_is_lost_before_it_went_on_comes_back() {
     let bench = Bench::new().await;
     bench.task(&[("a", &[]), ("b", &[0])]).await;

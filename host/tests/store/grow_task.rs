@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use tasker_wasm_host::store::{
-    Acceptance, ClaimedStep, Completion, GrownStep, Growth, NewBatch, NewTask, StepState, TaskState,
+    Acceptance, ClaimedStep, Completion, GoOn, GrownStep, Growth, Lease, MessageId, NewBatch, NewTask, StepState,
+    TaskState,
 };
 use tasker_wasm_host::template::FailureStrategy;
 use uuid::Uuid;
 
-use super::support::{Bench, failed, raw, succeeded};
+use super::support::{Bench, LEASE, NAMESPACE, failed, raw, succeeded};
 
 pub(super) fn grown(name: &str) -> GrownStep {
     GrownStep {
@@ -169,6 +170,33 @@ async fn no_more_workers_than_the_parallelism_are_released_and_in_their_order() 
     }
     assert_eq!(seen, (0..7).map(|place| format!("worker_{place:03}")).collect::<Vec<_>>());
     assert_eq!(states(&bench, &task).await["sum"], StepState::InProgress);
+}
+
+#[tokio::test]
+async fn a_host_claims_the_worker_that_gets_a_place_if_it_has_begun_with_it_and_no_other() {
+    let bench = Bench::new().await;
+    let task = batch(&bench, 7, 2, FailureStrategy::Isolate).await;
+    let two = bench.claim(10).await;
+    let steps = bench.store.steps(task.task_uuid).await.unwrap();
+    let key = |name: &str| steps.iter().find(|step| step.name == name).unwrap().step_uuid;
+    let go_on = GoOn {
+        namespaces: vec![NAMESPACE.into()],
+        places: vec![0],
+        begun: vec![key("worker_002"), key("worker_004")],
+        lease: LEASE,
+        ..GoOn::default()
+    };
+    let mut claimed = Vec::new();
+    bench.store.complete_and_go_on(&[succeeded(&two[0])], &go_on, &mut claimed).await.unwrap();
+    let [next] = &claimed[..] else { panic!("{claimed:?}") };
+    assert_eq!((next.name.as_str(), states(&bench, &task).await["worker_004"]), ("worker_002", StepState::Pending));
+
+    // But for its key, name and inputs it is told what the one before it was told.
+    let told = |step: &ClaimedStep| {
+        let lease = Lease { step_uuid: Uuid::nil(), message_id: MessageId::default(), ..step.lease.clone() };
+        serde_json::to_value(ClaimedStep { lease, name: String::new(), inputs: raw("{}"), ..step.clone() }).unwrap()
+    };
+    assert_eq!(told(next), told(&two[0]));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ mod send_events;
 mod stale;
 mod state_machine;
 mod support;
-mod turns;
+mod unclaimed;
 mod views;
 mod wake;
 mod within;

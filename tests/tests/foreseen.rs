@@ -10,7 +10,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Transaction};
 use tasker_wasm_host::host::Host;
 use tasker_wasm_host::store::{CreationReport, StoreError};
-use tasker_wasm_tests::{TestDatabase, config, one_step, run_cli, step, task, wait_for};
+use tasker_wasm_tests::{TestDatabase, config, create_tasks, one_step, run_cli, step, task, wait_for};
 use uuid::Uuid;
 
 /// Those of the linear workflow, one after the other.
@@ -115,13 +115,15 @@ async fn steps_in_a_row_run_while_the_commit_of_the_first_is_made_and_then_end_i
 async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
     let database = TestDatabase::create().await;
     let host = start(&database).await;
-    let held = hold_completions(database.pool()).await;
-    let (task, _) = create_in(&host).await;
-    until_in_flight(&host, ALL_STEPS).await;
-    let (code, _, err) =
-        run_cli(Some(&database), &["namespace", "pause", "linear_workflow", "--reason", "an audit"]).await;
-    assert_eq!(code, 0, "{err}");
-    held.rollback().await.unwrap();
+    let mut held = hold_creations(database.pool(), false).await;
+    let ((task, _), ()) = join(create_in(&host), async {
+        until_in_flight(&host, ALL_STEPS).await;
+        let (code, _, err) =
+            run_cli(Some(&database), &["namespace", "pause", "linear_workflow", "--reason", "an audit"]).await;
+        assert_eq!(code, 0, "{err}");
+        let_go(&mut held).await;
+    })
+    .await;
     until_in_flight(&host, 0).await;
     assert_eq!(seen(&database, task, "linear_step_2").await, ("enqueued".to_owned(), 0, 0));
 
@@ -129,6 +131,7 @@ async fn nothing_is_left_of_an_attempt_whose_step_is_not_claimed() {
     wait_for(&database.store, task, &["complete"]).await;
     assert_eq!(seen(&database, task, "linear_step_2").await, complete_at_once());
     host.drain().await;
+    drop(held);
     database.drop().await;
 }
 
@@ -205,5 +208,53 @@ async fn of_many_tasks_that_come_at_once_no_step_is_lost_between_two_claims() {
     let lapsed: i64 = sqlx::query_scalar(lapsed).fetch_one(database.pool()).await.unwrap();
     assert_eq!(lapsed, 0);
     assert_eq!(host.drain().await.refused, 0);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn where_steps_wait_for_slots_what_has_begun_is_finished_before_others_begin() {
+    const SLOTS: u32 = 2;
+    const TASKS: usize = 20;
+    let database = TestDatabase::create().await;
+    let mut config = config(&database, &["linear"]);
+    config.worker.mpsc_channels.handler_dispatch.max_concurrent_handlers = SLOTS;
+    let host = Host::start(&config).await.unwrap();
+    let pause = async |at: &str| {
+        let pause = format!("update tasker.namespaces set paused_at = {at} where name = 'linear_workflow'");
+        database.pool().execute(AssertSqlSafe(pause)).await.unwrap();
+    };
+    pause("now()").await;
+    let context = r#"{"even_number": 6}"#;
+    let tasks = create_tasks(&database.store, "linear_workflow", "mathematical_sequence", context, TASKS).await;
+    pause("null").await;
+    database.store.notify_work().await.unwrap();
+    for task in tasks {
+        wait_for(&database.store, task, &["complete"]).await;
+    }
+    let order =
+        "select (select min(sequence) from tasker.transitions where step_uuid is null and to_state = 'complete')
+        < (select max(sequence) from tasker.transitions t join tasker.steps s using (step_uuid)
+            where s.name = 'linear_step_1' and t.to_state = 'in_progress')";
+    assert!(sqlx::query_scalar::<_, bool>(order).fetch_one(database.pool()).await.unwrap());
+    host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn workers_of_a_batch_run_in_the_place_of_others_while_the_end_of_these_is_committed() {
+    let database = TestDatabase::create().await;
+    let host = Host::start(&config(&database, &["csv-batch"])).await.unwrap();
+    let rows: String = (0..100).map(|row| format!("sku-{row},2,199\\n")).collect();
+    let context = format!(r#"{{"csv": "sku,quantity,price_cents\n{rows}", "workers": 10}}"#);
+    let template = host.store().find_template("csv_batch", "csv_inventory", None).await.unwrap().unwrap();
+    let planned = task(&template, &context).unwrap();
+    host.create_tasks(std::slice::from_ref(&planned)).await.unwrap();
+    wait_for(&database.store, planned.task_uuid, &["complete"]).await;
+    let overtaken = "select count(*) from tasker.attempts a join tasker.steps s using (step_uuid)
+        where s.batch_uuid is not null and a.started_at < (
+            select min(t.at) from tasker.transitions t where t.step_uuid = s.step_uuid and t.to_state = 'in_progress')";
+    let begun: i64 = sqlx::query_scalar(overtaken).fetch_one(database.pool()).await.unwrap();
+    assert!(begun >= 6, "{begun} of eight workers began before they were claimed");
+    assert_eq!(host.drain().await.put_back, 0);
     database.drop().await;
 }

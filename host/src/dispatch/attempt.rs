@@ -70,9 +70,9 @@ pub(super) async fn attempt(shared: &Shared, mut step: ClaimedStep, signals: &Si
     }
     let announced = shared.events.announce(&step, template_step.declarations, &completion).await;
     completion.events = announced.stored;
-    let is_last = step.lease.guarded && known.successors.is_some();
+    let successors = known.successors.as_ref().and_then(|successors| successors.after(&step));
     let origin = Origin::of(step, known);
-    Ok(Ended { deciding, origin, is_last, ..Ended::new(completion, announced.outbox) }.into())
+    Ok(Ended { deciding, origin, successors, ..Ended::new(completion, announced.outbox) }.into())
 }
 
 /// Calls the handler until it has a verdict; none if the lease was lost on the way.

@@ -6,7 +6,7 @@
 //!
 //! What may run next is claimed in the same commit (`onwards`), so a chain of steps costs a commit for each and no claim.
 //! While a commit is made, what follows the ends that arrive begins already, as far as it is known: of a chain of short
-//! steps several have ended by the time the next commit is made, and it brings them in as many turns. The same while a task is
+//! steps several have ended by the time the next commit is made, and it claims and ends them all. The same while a task is
 //! created. Nothing of a step is seen outside before it is claimed, so this is the same history in fewer commits.
 
 use std::pin::pin;
@@ -16,12 +16,15 @@ use std::time::Duration;
 use futures::future::select_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::Shared;
 use super::backlog;
+use super::batches::Batches;
 use super::claim::Claimed;
 use super::end::{End, Ended, Finished};
 use super::onwards::Onwards;
+use super::results::Results;
 use super::wake::Work;
 use crate::events::Outbox;
 use crate::store::{Acceptance, CompletionReport, Lease, StoreError};
@@ -40,12 +43,19 @@ pub(super) async fn run(shared: Arc<Shared>, finished: mpsc::Receiver<Finished>,
         tracing::warn!(%error, "can't open the connection that results are committed over: trying again with the first");
     }
     let room = || Onwards::new(&shared, &claimed);
-    let mut channel = Channel { shared: &shared, finished, ends: Vec::with_capacity(BATCH), ahead: None };
+    let mut channel = Channel {
+        shared: &shared,
+        finished,
+        ends: Vec::with_capacity(BATCH),
+        ahead: None,
+        results: Results::default(),
+        batches: Batches::default(),
+    };
     while channel.has_ends().await {
-        channel.wait_for_company().await;
+        channel.wait_for_company(room).await;
         channel.drop_failed();
         let mut onwards = channel.ahead.take().unwrap_or_else(room);
-        onwards.begin(channel.attempts()).await;
+        channel.begin_after_ends(&mut onwards).await;
         let Round { attempts, put_back } = channel.round(&onwards);
         if attempts.is_empty() {
             channel.ahead = Some(onwards);
@@ -55,7 +65,11 @@ pub(super) async fn run(shared: Arc<Shared>, finished: mpsc::Receiver<Finished>,
         } else {
             let leases: Vec<_> = attempts.iter().map(|attempt| attempt.completion.lease.clone()).collect();
             channel.ahead = onwards.split_off(&leases, room);
-            channel.look_ahead(commit(&shared, attempts, onwards, &claimed), room).await;
+            for completion in attempts.iter().map(|attempt| &attempt.completion) {
+                channel.batches.learn(completion);
+            }
+            let settled = channel.look_ahead(commit(&shared, attempts, onwards, &claimed), room).await;
+            settled.into_iter().for_each(|task| channel.forget(task));
             leases.iter().for_each(|lease| shared.in_flight.remove(lease));
         }
         if !put_back.is_empty() {
@@ -72,6 +86,8 @@ struct Channel<'a> {
     ends: Vec<Finished>,
     /// What has begun after ends that are not committed yet. None where there are none.
     ahead: Option<Onwards<'a>>,
+    results: Results,
+    batches: Batches,
 }
 
 /// What is done at once.
@@ -91,25 +107,37 @@ impl<'a> Channel<'a> {
         !self.ends.is_empty()
     }
 
-    fn attempts(&mut self) -> impl Iterator<Item = &mut Ended> {
-        self.ends.iter_mut().filter_map(|finished| finished.end.attempt())
+    async fn begin_after_ends(&mut self, onwards: &mut Onwards<'_>) {
+        let attempts = self.ends.iter_mut().filter_map(|finished| finished.end.attempt());
+        onwards.begin(attempts, &mut self.results, &mut self.batches).await;
+    }
+
+    async fn begin_ahead(&mut self, room: impl Fn() -> Onwards<'a>) {
+        let mut ahead = self.ahead.take().unwrap_or_else(room);
+        self.begin_after_ends(&mut ahead).await;
+        self.ahead = Some(ahead);
     }
 
     /// Drops the ends of steps whose claim came to nothing, with all that followed them: the steps are not this host's, or will
     /// be by another claim.
     fn drop_failed(&mut self) {
         let failed = |finished: &Finished| finished.output.has_failed();
-        if let Some(ahead) = &mut self.ahead {
-            self.ends
-                .iter()
-                .filter(|end| failed(end))
-                .for_each(|finished| ahead.forget(finished.end.lease().task_uuid));
-        }
+        let tasks: Vec<_> = self.ends.iter().filter(|end| failed(end)).map(|end| end.end.lease().task_uuid).collect();
+        tasks.into_iter().for_each(|task| self.forget(task));
         self.ends.retain(|finished| !failed(finished));
     }
 
+    /// Drops what follows the ends of a task.
+    fn forget(&mut self, task: Uuid) {
+        self.results.forget(task);
+        self.batches.forget(task);
+        if let Some(ahead) = &mut self.ahead {
+            ahead.forget(task);
+        }
+    }
+
     /// Takes more ends as long as all of them belong to namespaces with a backlog, and others are still to come.
-    async fn wait_for_company(&mut self) {
+    async fn wait_for_company(&mut self, room: impl Fn() -> Onwards<'a>) {
         let shared = self.shared;
         let enough = shared.slots.all().min(BATCH);
         let deadline = Instant::now() + backlog::COMMIT;
@@ -117,8 +145,9 @@ impl<'a> Channel<'a> {
             && self.ends.iter().all(|finished| shared.backlog.holds(&finished.end.lease().namespace))
             && !shared.draining.is_cancelled()
         {
-            let room = BATCH - self.ends.len();
-            match tokio::time::timeout_at(deadline, self.finished.recv_many(&mut self.ends, room)).await {
+            self.begin_ahead(&room).await;
+            let places = BATCH - self.ends.len();
+            match tokio::time::timeout_at(deadline, self.finished.recv_many(&mut self.ends, places)).await {
                 Ok(came) if came > 0 => {}
                 _ => return,
             }
@@ -128,11 +157,11 @@ impl<'a> Channel<'a> {
     /// Takes what can be done now: the ends of steps that are claimed, and of those that `onwards` will have claimed with
     /// them.
     fn round(&mut self, onwards: &Onwards<'_>) -> Round {
-        let in_turns = in_turns(&self.ends);
+        let together = may_end_unclaimed(&self.ends);
         let mut round = Round { attempts: Vec::new(), put_back: Vec::new() };
         for Finished { end, output } in std::mem::take(&mut self.ends) {
             let turn =
-                if output.is_done() { Some(0) } else { onwards.turn(end.lease().step_uuid).filter(|_| in_turns) };
+                if output.is_done() { Some(0) } else { onwards.turn(end.lease().step_uuid).filter(|_| together) };
             match (turn, end) {
                 (Some(turn), End::Attempt(ended)) => round.attempts.push(Ended { turn, ..*ended }),
                 (Some(0), End::PutBack(lease)) => round.put_back.push(lease),
@@ -145,17 +174,16 @@ impl<'a> Channel<'a> {
     }
 
     /// Begins with what follows the ends that arrive until something is over.
-    async fn look_ahead(&mut self, until: impl Future<Output = ()>, room: impl Fn() -> Onwards<'a>) {
+    async fn look_ahead<T>(&mut self, until: impl Future<Output = T>, room: impl Fn() -> Onwards<'a>) -> T {
         let mut until = pin!(until);
         let mut is_open = true;
         loop {
             let places = BATCH - self.ends.len();
             tokio::select! {
-                () = &mut until => return,
+                over = &mut until => return over,
                 came = self.finished.recv_many(&mut self.ends, places), if is_open && places > 0 => {
                     is_open = came > 0;
-                    let ended = self.ends.iter_mut().filter_map(|finished| finished.end.attempt());
-                    self.ahead.get_or_insert_with(&room).begin(ended).await;
+                    self.begin_ahead(&room).await;
                 }
             }
         }
@@ -164,7 +192,7 @@ impl<'a> Channel<'a> {
     /// Returns when a task is created, or not, whose first steps have ended already.
     async fn wait_for_creation(&mut self, room: impl Fn() -> Onwards<'a>) {
         let rests_on_creation =
-            |end: &&Finished| self.ahead.as_ref().is_none_or(|ahead| ahead.turn(end.end.lease().step_uuid).is_none());
+            |end: &&Finished| self.ahead.as_ref().is_none_or(|ahead| !ahead.has(end.end.lease().step_uuid));
         let creations = self.ends.iter().filter(rests_on_creation).map(|finished| finished.output.clone());
         let decided: Vec<_> = creations.map(|output| Box::pin(async move { output.decided().await })).collect();
         if decided.is_empty() {
@@ -176,8 +204,8 @@ impl<'a> Channel<'a> {
     }
 }
 
-/// Whether these ends may be committed in turns.
-fn in_turns(ends: &[Finished]) -> bool {
+/// Whether those of these ends may be committed whose steps are not claimed yet.
+fn may_end_unclaimed(ends: &[Finished]) -> bool {
     let may = |finished: &Finished| match &finished.end {
         End::Attempt(ended) => ended.completion.growth.is_none(),
         End::PutBack(_) | End::Lost(_) => true,
@@ -185,8 +213,15 @@ fn in_turns(ends: &[Finished]) -> bool {
     ends.iter().all(may) && ends.windows(2).all(|two| two[0].end.lease().namespace == two[1].end.lease().namespace)
 }
 
-/// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused.
-async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>, claimed: &mpsc::WeakSender<Claimed>) {
+/// Commits attempts, those again whose tasks grew meanwhile, until each is accepted or refused. Answers the tasks of which
+/// nothing more is foreseen by what was known of them: those that came to rest, and those that went another way.
+async fn commit(
+    shared: &Shared,
+    mut attempts: Vec<Ended>,
+    onwards: Onwards<'_>,
+    claimed: &mpsc::WeakSender<Claimed>,
+) -> Vec<Uuid> {
+    let mut settled = Vec::new();
     let mut pauses = pauses();
     let mut given = Some(onwards);
     loop {
@@ -200,12 +235,14 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>,
         let error = match shared.completions.complete_and_go_on(&completions, &go_on, &mut onwards).await {
             Ok(report) => {
                 let outcomes: Vec<_> = attempts.into_iter().zip(report.accepted.iter().copied()).collect();
-                let left = onwards.committed(&outcomes);
+                let (left, unexpected) = onwards.committed(&outcomes);
+                settled.extend(unexpected);
                 if !left.is_empty() {
                     release(shared, &left).await;
                 }
                 announce(shared, &report, news, sent.elapsed());
                 attempts = Vec::new();
+                settled.extend(report.tasks.iter().map(|change| change.task_uuid));
                 let mut refused = 0;
                 for (attempt, acceptance) in outcomes {
                     match acceptance {
@@ -213,14 +250,20 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>,
                             shared.metrics.attempt(&attempt.completion);
                             shared.events.committed(attempt.outbox);
                         }
-                        Acceptance::Outgrown => attempts.push(attempt),
+                        Acceptance::Outgrown => {
+                            settled.push(attempt.completion.lease.task_uuid);
+                            attempts.push(attempt);
+                        }
                         // One that was to be claimed first and could not be was never this host's.
-                        Acceptance::Refused => refused += usize::from(attempt.turn == 0),
+                        Acceptance::Refused => {
+                            settled.push(attempt.completion.lease.task_uuid);
+                            refused += usize::from(attempt.turn == 0);
+                        }
                     }
                 }
                 tell_refused(shared, refused);
                 if attempts.is_empty() {
-                    return;
+                    return settled;
                 }
                 match plan_again(shared, &mut attempts).await {
                     Ok(()) => continue,
@@ -229,7 +272,8 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>,
             }
             Err(error) => {
                 drop(onwards);
-                attempts.retain(|attempt| attempt.turn == 0);
+                let unclaimed = attempts.extract_if(.., |attempt| attempt.turn > 0);
+                settled.extend(unclaimed.map(|attempt| attempt.completion.lease.task_uuid));
                 error
             }
         };
@@ -239,7 +283,7 @@ async fn commit(shared: &Shared, mut attempts: Vec<Ended>, onwards: Onwards<'_>,
                 results = attempts.len(),
                 "can't commit results before the host stops: their steps run again when the leases have lapsed"
             );
-            return;
+            return settled;
         }
         tracing::error!(%error, results = attempts.len(), "can't commit results: trying again");
         tokio::time::sleep(pauses.next().unwrap_or_default()).await;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::claim::{Claimed, open};
 use super::complete;
-use super::foreseen::Foreseen;
+use super::foreseen::{Follows, Foreseen};
 use super::wake::Work;
 use super::{Dispatch, Shared};
 use crate::orchestration::successors::is_light;
@@ -76,7 +76,7 @@ impl EagerStart {
             match ClaimedStep::first_of(task) {
                 Ok(steps) => {
                     for (step, slot) in steps.into_iter().zip(&mut slots) {
-                        foreseen.begin(step, 0, slot, &claimed).await;
+                        foreseen.begin(step, Follows::Creation, slot, &claimed).await;
                     }
                 }
                 Err(error) => {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::growth::Deciding;
+use super::slots::Slot;
 use super::templates::KnownTemplate;
 use crate::events::Outbox;
 use crate::orchestration::successors::is_light;
@@ -33,20 +36,27 @@ pub(super) struct Ended {
     pub(super) outbox: Outbox,
     /// What its growth was planned from, if it decides over its task.
     pub(super) deciding: Option<Deciding>,
-    /// What the step's successors are foreseen from, if they can be.
+    /// What follows the step is foreseen from this, if it can be and has not been.
     pub(super) origin: Option<Origin>,
-    /// Whether no step of its task waits for it.
-    pub(super) is_last: bool,
+    /// The steps that wait for it, where they are known.
+    pub(super) successors: Option<Vec<Uuid>>,
+    /// The slot it ran in, until it is known what follows it there.
+    pub(super) slot: Option<Slot>,
     /// In which turn of its commit it ends: after so many others of its task that are in the same one.
     pub(super) turn: usize,
-    /// Whether what follows it has begun, as far as that could be foreseen.
-    pub(super) looked_ahead: bool,
 }
 
 impl Ended {
     /// An end of which nothing more is known.
     pub(super) fn new(completion: Completion, outbox: Outbox) -> Self {
-        Self { completion, outbox, deciding: None, origin: None, is_last: false, turn: 0, looked_ahead: false }
+        Self { completion, outbox, deciding: None, origin: None, successors: None, slot: None, turn: 0 }
+    }
+}
+
+impl Ended {
+    /// Whether it is known that no step waits for it.
+    pub(super) fn is_last(&self) -> bool {
+        self.successors.as_ref().is_some_and(Vec::is_empty)
     }
 }
 
@@ -65,7 +75,8 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn of(step: ClaimedStep, template: Arc<KnownTemplate>) -> Option<Self> {
         let carries = step.task.get().len() + step.dependency_results.get().len();
-        (template.successors.is_some() && is_light(carries)).then_some(Self { step, template })
+        let is_worker = step.template_step.is_some();
+        ((template.successors.is_some() || is_worker) && is_light(carries)).then_some(Self { step, template })
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
                         attempt = next.step.attempts,
                         correlation_id = %next.step.correlation_id,
                     );
-                    running.spawn(execute(shared.clone(), next, finished.clone()).instrument(span));
+                    // In a box, because the runtime moves what it is given more than once, and this is large.
+                    running.spawn(Box::pin(execute(shared.clone(), next, finished.clone())).instrument(span));
                 }
                 None => break,
             },
@@ -39,14 +40,22 @@ pub(super) async fn run(shared: Arc<Shared>, mut claimed: mpsc::Receiver<Claimed
     while running.join_next().await.is_some() {}
 }
 
-/// Runs one step and hands its end to the completion channel. The slot is free as soon as the channel has taken it.
+/// Runs one step and hands its end to the completion channel, with the slot where a step may follow in it. Otherwise the slot
+/// is free as soon as the channel has taken the end.
 async fn execute(shared: Arc<Shared>, claimed: Claimed, finished: mpsc::Sender<Finished>) {
     let Claimed { step, slot, signals } = claimed;
-    let end = tokio::select! {
+    let mut slot = Some(slot);
+    let mut end = tokio::select! {
         end = end_of(&shared, step, &signals) => end,
         // There is nobody to tell: the step is not this host's, or will be by another claim.
         () = signals.output.failed() => return,
     };
+    if let Some(ended) = end.attempt()
+        && ended.origin.is_some()
+        && !ended.is_last()
+    {
+        ended.slot = slot.take();
+    }
     if finished.send(Finished { end, output: signals.output }).await.is_err() {
         tracing::error!("the completion channel is closed: the step runs again when its lease has lapsed");
     }

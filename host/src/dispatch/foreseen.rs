@@ -55,9 +55,19 @@ pub(super) struct Foreseen<'a> {
 
 struct Begun {
     lease: Lease,
-    /// After how many other ends in the same commit its own comes at the earliest.
-    turn: usize,
+    follows: Follows,
     notice: CommitNotice,
+}
+
+/// What the claim of a step rests on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Follows {
+    /// The creation of its task.
+    Creation,
+    /// Ends that it waits for. It may end in the same commit, after so many others at the least.
+    Ends(usize),
+    /// The end of this worker, in whose place it runs. It may end in a later commit.
+    Worker(Uuid),
 }
 
 impl<'a> Foreseen<'a> {
@@ -74,22 +84,36 @@ impl<'a> Foreseen<'a> {
         self.begun.keys().copied()
     }
 
-    /// Their namespaces, one for each.
-    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
-        self.begun.values().map(|begun| begun.lease.namespace.as_str())
+    /// What is claimed of them.
+    pub(super) fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.begun.values().map(|begun| &begun.lease)
+    }
+
+    /// Whether a step has begun.
+    pub(super) fn has(&self, step: Uuid) -> bool {
+        self.begun.contains_key(&step)
     }
 
     /// In which turn of the commit that claims it a step could end, if it has begun.
     pub(super) fn turn(&self, step: Uuid) -> Option<usize> {
-        self.begun.get(&step).map(|begun| begun.turn)
+        match self.begun.get(&step)?.follows {
+            Follows::Ends(turn) => Some(turn),
+            Follows::Creation | Follows::Worker(_) => None,
+        }
     }
 
     /// Begins with a step.
-    pub(super) async fn begin(&mut self, step: ClaimedStep, turn: usize, slot: Slot, claimed: &mpsc::Sender<Claimed>) {
+    pub(super) async fn begin(
+        &mut self,
+        step: ClaimedStep,
+        follows: Follows,
+        slot: Slot,
+        claimed: &mpsc::Sender<Claimed>,
+    ) {
         let (notice, output) = OutputCommit::under_way();
         let lease = step.lease.clone();
         if claimed.send(Claimed::new(self.shared, step, slot, output)).await.is_ok() {
-            self.begun.insert(lease.step_uuid, Begun { lease, turn, notice });
+            self.begun.insert(lease.step_uuid, Begun { lease, follows, notice });
         }
     }
 
@@ -103,18 +127,19 @@ impl<'a> Foreseen<'a> {
         true
     }
 
-    /// Gives away those of some tasks, about which another answer decides.
-    pub(super) fn split_off(&mut self, of: impl Fn(Uuid) -> bool) -> Self {
-        let begun = self.begun.extract_if(|_, begun| of(begun.lease.task_uuid)).collect();
+    /// Gives away some, about which another answer decides.
+    pub(super) fn split_off(&mut self, which: impl Fn(&Lease, Follows) -> bool) -> Self {
+        let begun = self.begun.extract_if(|_, begun| which(&begun.lease, begun.follows)).collect();
         Self { shared: self.shared, begun, right: HashSet::new() }
     }
 
-    /// The answer is there: the steps it did not name are not claimed.
-    pub(super) fn settle(self) {
+    /// The answer is there: the steps it did not name are not claimed. Answers their tasks.
+    pub(super) fn settle(self) -> Vec<Uuid> {
         let wrong = self.begun.values().map(|begun| &begun.lease.namespace);
         wrong
             .filter(|namespace| !self.right.contains(*namespace))
             .for_each(|namespace| self.shared.distrust.begin(namespace));
+        self.begun.values().map(|begun| begun.lease.task_uuid).collect()
     }
 }
 

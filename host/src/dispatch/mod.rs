@@ -19,6 +19,7 @@
 
 mod attempt;
 mod backlog;
+mod batches;
 mod claim;
 mod complete;
 mod components;
@@ -32,6 +33,7 @@ mod in_flight;
 mod leases;
 mod neighbours;
 mod onwards;
+mod results;
 mod slots;
 mod templates;
 mod wake;

@@ -1,13 +1,14 @@
 //! Going on: what may run once the ends in a commit are there is claimed in that commit, as far as there are slots.
 //!
-//! That would pass over whatever waits in the queues, so it is not done for a namespace with a backlog.
+//! That would pass over whatever waits in the queues, so for a namespace with a backlog it is done for a short while at most:
+//! steps of a task follow each other in the slot of the first one, and take no others.
 //!
 //! An attempt does not wait for the commit that claims its step. Where the host knows beforehand what the step needs
-//! (`orchestration::successors`), the attempt begins as soon as what it waits for has ended, before that is committed
+//! (`orchestration::successors`, `batches`), the attempt begins as soon as what it waits for has ended, before that is committed
 //! (`foreseen`); elsewhere when the database says so, while the commit is on its way to the disk. Nothing of an attempt is
 //! seen outside before its step is claimed for good (`sandbox::OutputCommit`). One that has ended by the time the commit of
-//! what it waited for is sent ends in that commit, a turn later: the chain of short steps that a task often is costs two
-//! commits and not one for each step.
+//! what it waited for is sent is claimed and ends in that commit: a task of short steps costs two commits and not one for each
+//! step, and the server half as much for each.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,14 +16,16 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Shared;
+use super::backlog;
+use super::batches::Batches;
 use super::claim::{Claimed, open};
-use super::end::{Ended, Origin};
-use super::foreseen::Foreseen;
+use super::end::Ended;
+use super::foreseen::{Follows, Foreseen};
 use super::in_flight::InFlight;
+use super::results::{Known, Results};
 use super::slots::Slot;
-use crate::orchestration::successors::Done;
 use crate::sandbox::{CommitNotice, OutputCommit};
-use crate::store::{Acceptance, ClaimedStep, GoOn, Lease, TakeOver, Verdict};
+use crate::store::{Acceptance, ClaimedStep, GoOn, Lease, TakeOver};
 
 /// Most steps of a namespace that a commit goes on with.
 const BATCH: usize = 100;
@@ -30,7 +33,6 @@ const BATCH: usize = 100;
 /// Slots for what may run once others are complete, and where those go that get one.
 pub(super) struct Onwards<'a> {
     shared: &'a Shared,
-    go_on: GoOn,
     /// The namespaces that slots were taken for, as far as there were some.
     roomed: HashSet<String>,
     slots: Vec<Slot>,
@@ -50,7 +52,6 @@ impl<'a> Onwards<'a> {
         let (notice, output) = OutputCommit::under_way();
         Self {
             shared,
-            go_on: GoOn { lease: shared.settings.lease, ..GoOn::default() },
             roomed: HashSet::new(),
             slots: Vec::new(),
             claimed: open(shared, claimed),
@@ -68,83 +69,78 @@ impl<'a> Onwards<'a> {
             return;
         }
         self.roomed.insert(namespace.to_owned());
-        let slots = self.shared.slots.take_ahead(namespace, BATCH);
-        *self.places(namespace) += slots.len() as u32;
-        self.slots.extend(slots);
+        self.slots.extend(self.shared.slots.take_ahead(namespace, BATCH));
     }
 
-    /// How many steps of a namespace the commit may claim.
-    fn places(&mut self, namespace: &str) -> &mut u32 {
-        let place = self.go_on.namespaces.iter().position(|name| name == namespace);
-        let place = place.unwrap_or_else(|| {
-            self.go_on.namespaces.push(namespace.to_owned());
-            self.go_on.places.push(0);
-            self.go_on.places.len() - 1
-        });
-        &mut self.go_on.places[place]
-    }
-
-    fn make_room_after<'e>(&mut self, attempts: impl IntoIterator<Item = &'e Ended>) {
-        for ended in attempts.into_iter().filter(|ended| !ended.is_last) {
-            self.make_room(&ended.completion.lease.namespace);
-        }
-    }
-
-    /// What the commit of these attempts, which are in the order of their turns, is asked to claim.
+    /// What the commit of these attempts, which are in the order of their turns, is asked to claim: the steps that have begun, and
+    /// others that may follow, as far as there are slots.
     pub(super) fn go_on(&mut self, attempts: &[Ended]) -> GoOn {
-        self.make_room_after(attempts);
-        let mut go_on = GoOn { foresees: !self.foreseen.is_empty(), ..self.go_on.clone() };
-        if go_on.places.iter().all(|places| *places == 0) {
-            (go_on.namespaces, go_on.places) = Default::default();
-        }
-        if attempts.iter().any(|ended| ended.turn > 0) {
-            let of_all = &attempts[0].completion.lease.namespace;
-            let place = go_on.namespaces.iter().position(|name| name == of_all);
-            (go_on.namespaces, go_on.places) =
-                place.map(|place| (of_all.clone(), go_on.places[place])).into_iter().unzip();
-            for turn in attempts.chunk_by(|a, b| a.turn == b.turn) {
-                go_on.turns.push(go_on.turns.last().copied().unwrap_or(0) + turn.len() as u32);
+        let ends: HashSet<_> = attempts.iter().map(|ended| ended.completion.lease.step_uuid).collect();
+        let mut places: BTreeMap<String, u32> = BTreeMap::new();
+        for ended in attempts {
+            let has_begun = |step: &Uuid| ends.contains(step) || self.foreseen.has(*step);
+            if !ended.successors.as_ref().is_some_and(|steps| steps.iter().all(has_begun)) {
+                let namespace = &ended.completion.lease.namespace;
+                self.make_room(namespace);
+                let slots = self.slots.iter().filter(|slot| slot.namespace() == namespace).count();
+                places.extend((slots > 0).then(|| (namespace.clone(), slots as u32)));
             }
         }
-        go_on
+        let mut begun = Vec::new();
+        for lease in self.foreseen.leases().filter(|lease| !ends.contains(&lease.step_uuid)) {
+            places.entry(lease.namespace.clone()).or_default();
+            begun.push(lease.step_uuid);
+        }
+        let (namespaces, places) = places.into_iter().unzip();
+        let unclaimed = attempts.iter().filter(|ended| ended.turn > 0).count() as u32;
+        GoOn { namespaces, places, begun, lease: self.shared.settings.lease, unclaimed }
     }
 
-    /// Begins with the steps that follow these attempts and are known already.
-    pub(super) async fn begin(&mut self, attempts: impl Iterator<Item = &mut Ended>) {
+    /// Begins with the steps that follow those of these attempts that are new, as far as they are known.
+    pub(super) async fn begin(
+        &mut self,
+        attempts: impl Iterator<Item = &mut Ended>,
+        results: &mut Results,
+        batches: &mut Batches,
+    ) {
         let Some(claimed) = self.claimed.clone() else { return };
-        let mut attempts: Vec<_> = attempts.filter(|ended| !ended.is_last).collect();
-        let task = |ended: &Ended| ended.completion.lease.task_uuid;
-        let changed: HashSet<_> =
-            attempts.iter().filter(|ended| !ended.looked_ahead).map(|ended| task(ended)).collect();
-        attempts.retain(|ended| changed.contains(&task(ended)));
-        self.make_room_after(attempts.iter().map(|ended| &**ended));
-        for (step, turn) in self.following(&attempts) {
+        let mut new: Vec<_> = attempts.filter_map(Known::of).collect();
+        for known in &mut new {
+            self.make_room(known.namespace());
+            let slot = known.leave_slot().filter(|slot| self.is_open(slot));
+            self.slots.extend(slot);
+        }
+        for (step, follows) in self.following(&new, results, batches) {
             if let Some(slot) = self.slot(&step) {
-                self.foreseen.begin(step, turn, slot, &claimed).await;
+                self.foreseen.begin(step, follows, slot, &claimed).await;
             }
         }
-        attempts.iter_mut().for_each(|ended| ended.looked_ahead = true);
+        self.slots.retain(|slot| !self.shared.backlog.holds(slot.namespace()));
+        results.keep(new);
     }
 
-    /// Leaves what follows the ends of other tasks than these to another commit. None where nothing does.
-    pub(super) fn split_off(&mut self, leases: &[Lease], room: impl Fn() -> Self) -> Option<Self> {
-        let tasks: HashSet<_> = leases.iter().map(|lease| lease.task_uuid).collect();
-        let foreseen = self.foreseen.split_off(|task| !tasks.contains(&task));
+    /// Whether the next step of a task may have this slot, of a step before it. Where others wait for slots it may for a while.
+    fn is_open(&self, slot: &Slot) -> bool {
+        !self.shared.backlog.holds(slot.namespace()) || slot.age() < backlog::SLICE
+    }
+
+    /// Leaves what follows other ends than these to another commit. None where nothing does.
+    pub(super) fn split_off(&mut self, ends: &[Lease], room: impl Fn() -> Self) -> Option<Self> {
+        let (tasks, steps): (HashSet<_>, HashSet<_>) = ends.iter().map(|end| (end.task_uuid, end.step_uuid)).unzip();
+        let foreseen = self.foreseen.split_off(|lease, follows| match follows {
+            Follows::Worker(worker) => !steps.contains(&worker),
+            Follows::Creation | Follows::Ends(_) => !tasks.contains(&lease.task_uuid),
+        });
         if foreseen.is_empty() {
             return None;
         }
-        // Each has a slot, which goes along.
-        let mut other = room();
-        for namespace in foreseen.namespaces() {
-            *self.places(namespace) -= 1;
-            *other.places(namespace) += 1;
-        }
+        let other = room();
         Some(Self { foreseen, ..other })
     }
 
     /// Drops what follows the ends of a task.
     pub(super) fn forget(&mut self, task: Uuid) {
-        drop(self.foreseen.split_off(|of| of == task));
+        drop(self.foreseen.split_off(|lease, _| lease.task_uuid == task));
     }
 
     /// In which turn of the commit a step ends that has begun and will be claimed in it.
@@ -152,28 +148,37 @@ impl<'a> Onwards<'a> {
         self.foreseen.turn(step)
     }
 
-    /// The steps that follow these attempts, are known, and have not begun, each with its turn. As many as there are slots.
-    fn following(&self, attempts: &[&mut Ended]) -> Vec<(ClaimedStep, usize)> {
-        let mut tasks: BTreeMap<Uuid, (&Origin, Vec<Done<'_>>, usize)> = BTreeMap::new();
-        for ended in attempts {
-            if let (Some(origin), Verdict::Complete { result }) = (&ended.origin, &ended.completion.verdict) {
-                let lease = &origin.step.lease;
-                let (_, done, turn) = tasks.entry(lease.task_uuid).or_insert_with(|| (origin, Vec::new(), 0));
-                done.push(Done { step: &origin.step, result });
-                *turn = self.turn(lease.step_uuid).unwrap_or(0).max(*turn);
-            }
+    /// Whether a step has begun.
+    pub(super) fn has(&self, step: Uuid) -> bool {
+        self.foreseen.has(step)
+    }
+
+    /// The steps that follow these ends and are known, as many as there are slots.
+    fn following(&self, new: &[Known], results: &Results, batches: &mut Batches) -> Vec<(ClaimedStep, Follows)> {
+        let mut tasks: BTreeMap<Uuid, Vec<&Known>> = BTreeMap::new();
+        for known in new.iter().filter(|known| !self.shared.distrust.holds(known.namespace())) {
+            tasks.entry(known.task()).or_default().push(known);
         }
         let mut following = Vec::new();
-        for (origin, done, turn) in tasks.into_values() {
-            let Some(successors) = &origin.template.successors else { continue };
-            if self.shared.distrust.holds(&origin.step.lease.namespace) {
-                continue;
-            }
-            match successors.foresee(&done, self.slots.len() - following.len()) {
-                Ok(steps) => {
-                    let new = steps.into_iter().filter(|step| self.turn(step.lease.step_uuid).is_none());
-                    following.extend(new.map(|step| (step, turn + 1)));
+        for (task, new) in tasks {
+            let Some(successors) = new[0].successors() else {
+                if self.slots.len() < following.len() + new.len() {
+                    batches.forget(task);
                 }
+                following.extend(
+                    new.iter().filter_map(|worker| {
+                        Some((batches.next_after(worker.claim())?, Follows::Worker(worker.step())))
+                    }),
+                );
+                continue;
+            };
+            let before = results.of(task);
+            let turn = |known: &Known| self.turn(known.step()).unwrap_or(0) + 1;
+            let turn = new.iter().copied().chain(before).map(turn).max().unwrap_or(0);
+            let (new, before) =
+                (Vec::from_iter(new.into_iter().map(Known::done)), Vec::from_iter(before.iter().map(Known::done)));
+            match successors.foresee(&new, &before, self.slots.len() - following.len()) {
+                Ok(steps) => following.extend(steps.into_iter().map(|step| (step, Follows::Ends(turn)))),
                 Err(error) => {
                     tracing::error!(%error, "can't tell what a step's successors need before they are claimed")
                 }
@@ -187,8 +192,9 @@ impl<'a> Onwards<'a> {
         Some(self.slots.swap_remove(place))
     }
 
-    /// The steps are this host's, and of these attempts it is known what became of them. Answers the steps that it can't run.
-    pub(super) fn committed(mut self, outcomes: &[(Ended, Acceptance)]) -> Vec<Lease> {
+    /// The steps are this host's, and of these attempts it is known what became of them. Answers the steps that it can't run, and
+    /// the tasks of which something else was expected.
+    pub(super) fn committed(mut self, outcomes: &[(Ended, Acceptance)]) -> (Vec<Lease>, Vec<Uuid>) {
         for (ended, acceptance) in outcomes {
             if *acceptance == Acceptance::Accepted {
                 self.foreseen.claimed(ended.completion.lease.step_uuid, None);
@@ -196,8 +202,7 @@ impl<'a> Onwards<'a> {
         }
         self.taken.leases.clear();
         self.notice.durable();
-        self.foreseen.settle();
-        self.left
+        (self.left, self.foreseen.settle())
     }
 }
 

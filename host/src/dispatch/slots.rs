@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -55,6 +56,7 @@ pub(super) struct Room {
 pub(super) struct Slot {
     slots: Arc<Slots>,
     namespace: String,
+    since: Instant,
 }
 
 impl Slots {
@@ -132,7 +134,7 @@ impl Slots {
     fn take_of(self: &Arc<Self>, namespace: &str, state: &mut State) -> Slot {
         state.taken += 1;
         *state.held.entry(namespace.to_owned()).or_default() += 1;
-        Slot { slots: Arc::clone(self), namespace: namespace.to_owned() }
+        Slot { slots: Arc::clone(self), namespace: namespace.to_owned(), since: Instant::now() }
     }
 
     /// No code panics while it holds the lock, so poisoned state is still whole.
@@ -145,6 +147,11 @@ impl Slot {
     /// Whose step it is for.
     pub(super) fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// For how long it has been taken, by one step or by several that followed each other.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 }
 

@@ -22,7 +22,8 @@
 --
 -- Locks are taken in one order, each kind sorted by key: tasks, the steps that end, their successors; then batches and
 -- messages, whose locks come with their steps'. Only the ends of guarded steps and failures lock their tasks. A step in
--- progress is never a successor that still counts down, so the second and the third can not cross.
+-- progress is never a successor that still counts down, so the second and the third can not cross. One that ends unclaimed is
+-- locked as the successor that it is.
 --
 -- What is given is one array of rows, and each stays whole until a column of it is written. An array for each column would
 -- be a function scan for each: to read them takes the server two and a half times as long for one completion and three
@@ -35,12 +36,11 @@ create type tasker.completion as (
 );
 
 -- Whether the last `p_unclaimed` of some completions may be claimed and end in one go: the steps were never claimed, wait for
--- nothing but steps that are complete with these completions, and could be claimed at all. `leads_on` is whether other
--- steps than theirs wait for any of these. All that is read is locked, in the order that complete_steps names; the tasks of guarded steps
--- are already.
+-- nothing but steps that are complete with these completions, and could be claimed at all. `steps` are these steps, and
+-- `leads_on` is whether others wait for any of all that end. The rows of steps that are read are locked, in the order that
+-- complete_steps names.
 create function tasker.may_end_unclaimed(
-    p_completions tasker.completion[], p_unclaimed integer, out may_end boolean, out leads_on boolean,
-    out steps uuid[]
+    p_completions tasker.completion[], p_unclaimed integer, out may_end boolean, out leads_on boolean, out steps uuid[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -94,8 +94,8 @@ create function tasker.complete_steps(
     p_completions tasker.completion[], p_tasks uuid[], p_growing integer[], p_unclaimed integer, p_open text[],
     p_places integer[], p_begun uuid[],
     out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
-    out next_retry_ms bigint, out spent_namespaces text[], out spent bigint[], out ready_namespaces text[],
-    out ready jsonb[], out taken_namespaces text[], out taken jsonb[]
+    out next_retry_ms bigint, out spent bigint[], out ready_namespaces text[], out ready jsonb[],
+    out taken_namespaces text[], out taken jsonb[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off

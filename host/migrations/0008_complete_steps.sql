@@ -174,6 +174,7 @@ begin
         from (
             select it, place
             from (select unnest(p_completions) as it, generate_subscripts(p_completions, 1) as place) each
+            -- In the order of the history where the rows are locked already.
             order by case when p_unclaimed > 0 then place end, (it).step_uuid
         ) given
         where s.step_uuid = any (array[(given.it).step_uuid])

@@ -76,15 +76,18 @@ impl<'a> Onwards<'a> {
     /// others that may follow, as far as there are slots.
     pub(super) fn go_on(&mut self, attempts: &[Ended]) -> GoOn {
         let ends: HashSet<_> = attempts.iter().map(|ended| ended.completion.lease.step_uuid).collect();
-        let mut places: BTreeMap<String, u32> = BTreeMap::new();
+        // Where something else may follow than what has begun.
+        let mut leading = HashSet::new();
         for ended in attempts {
             let has_begun = |step: &Uuid| ends.contains(step) || self.foreseen.has(*step);
             if !ended.successors.as_ref().is_some_and(|steps| steps.iter().all(has_begun)) {
-                let namespace = &ended.completion.lease.namespace;
-                self.make_room(namespace);
-                let slots = self.slots.iter().filter(|slot| slot.namespace() == namespace).count();
-                places.extend((slots > 0).then(|| (namespace.clone(), slots as u32)));
+                leading.insert(ended.completion.lease.namespace.as_str());
             }
+        }
+        leading.iter().for_each(|namespace| self.make_room(namespace));
+        let mut places: BTreeMap<String, u32> = BTreeMap::new();
+        for slot in self.slots.iter().filter(|slot| leading.contains(slot.namespace())) {
+            *places.entry(slot.namespace().to_owned()).or_default() += 1;
         }
         let mut begun = Vec::new();
         for lease in self.foreseen.leases().filter(|lease| !ends.contains(&lease.step_uuid)) {
@@ -134,8 +137,7 @@ impl<'a> Onwards<'a> {
         if foreseen.is_empty() {
             return None;
         }
-        let other = room();
-        Some(Self { foreseen, ..other })
+        Some(Self { foreseen, ..room() })
     }
 
     /// Drops what follows the ends of a task.

@@ -54,6 +54,14 @@ create table tasker.templates (
     unique (namespace, name, version, digest)
 );
 
+-- A step as it is planned: `parents` is how many it waits for, `room` says that the host that creates its task begins with it.
+create type tasker.new_step as (
+    step_uuid uuid, task_uuid uuid, parents integer, max_attempts integer, is_sink boolean, guarded boolean,
+    retryable boolean, room boolean, created_at timestamptz, name text, inputs text
+);
+
+create type tasker.new_edge as (parent_uuid uuid, child_uuid uuid);
+
 -- `sinks_left` counts the steps without successors that are not done. The row is written when the task's own state
 -- changes or such a step finishes, never for the steps between.
 --
@@ -62,6 +70,9 @@ create table tasker.templates (
 -- additions: one that was planned on an older count is planned again.
 --
 -- `identity` is what makes the task a duplicate of another; null where every request is a new task.
+--
+-- A task that a host begins with as it creates it has its steps in its row at first, in the order of their keys: a short one is
+-- done before anybody asks for them, and then they are written once, as they ended. See write_planned.
 create table tasker.tasks (
     task_uuid uuid primary key,
     template_uuid uuid not null,
@@ -82,8 +93,11 @@ create table tasker.tasks (
     initiator text not null,
     source_system text not null,
     reason text not null,
+    planned_by text,
     tags json not null,
-    context json not null
+    context json not null,
+    planned_steps tasker.new_step[],
+    planned_edges tasker.new_edge[]
 ) with (fillfactor = 85);
 
 create unique index tasks_identity on tasker.tasks (identity) where identity is not null;

@@ -12,7 +12,8 @@
 --
 -- A host that has room for first steps has them claimed here, in the commit that creates them: neither it nor another host has
 -- to look for them. `room` says of a step that `p_host` takes it, where its namespace is neither paused nor bounded. The
--- messages of these come in `taken` and are sent hidden. The tasks are of one namespace then.
+-- messages of these come in `taken` and are sent hidden. The tasks are of one namespace then. A task all of whose first steps
+-- the host takes may bring its steps in its own row (`planned_steps`), and none in `p_steps`, which is null where all tasks do.
 --
 -- What this takes the server for one task is hardly the rows, but that each statement begins: a twelfth for each table that
 -- it writes, as much for six aggregates. So there are few of either, and why a task was not created is asked when one was
@@ -20,15 +21,9 @@
 create type tasker.new_task as (
     task_uuid uuid, template_uuid uuid, choice text, correlation_id uuid, parent_correlation_id uuid, sinks integer,
     priority integer, grows boolean, identity bytea, namespace text, name text, version text, initiator text,
-    source_system text, reason text, created_at timestamptz, tags text, context text
+    source_system text, reason text, created_at timestamptz, tags text, context text, planned_steps tasker.new_step[],
+    planned_edges tasker.new_edge[]
 );
-
-create type tasker.new_step as (
-    step_uuid uuid, task_uuid uuid, parents integer, max_attempts integer, is_sink boolean, guarded boolean,
-    retryable boolean, room boolean, created_at timestamptz, name text, inputs text
-);
-
-create type tasker.new_edge as (parent_uuid uuid, child_uuid uuid);
 
 -- Says why a task was not created that duplicates none.
 create function tasker.refuse_task(p_task tasker.new_task) returns void
@@ -68,13 +63,14 @@ begin
         insert into tasker.tasks (
             task_uuid, template_uuid, correlation_id, parent_correlation_id, created_at, updated_at, completed_at,
             state, sinks_left, priority, grows, identity, namespace, name, version, initiator, source_system, reason,
-            tags, context
+            planned_by, tags, context, planned_steps, planned_edges
         )
         select (it).task_uuid, (it).template_uuid, (it).correlation_id, (it).parent_correlation_id,
             (it).created_at, (it).created_at, case when (it).sinks = 0 then (it).created_at end,
             case when (it).sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, (it).sinks,
             (it).priority, (it).grows, (it).identity, (it).namespace, (it).name, (it).version, (it).initiator,
-            (it).source_system, (it).reason, (it).tags::json, (it).context::json
+            (it).source_system, (it).reason, case when (it).planned_steps is not null then p_host end, (it).tags::json,
+            (it).context::json, (it).planned_steps, (it).planned_edges
         from (select unnest(p_tasks) as it, generate_subscripts(p_tasks, 1) as place) given
         cross join lateral (
             select registered_at from tasker.templates
@@ -118,6 +114,10 @@ begin
         namespaces := namespaces || array_fill(p_tasks[1].namespace, array[cardinality(taken)]);
         messages := messages || taken;
         taken := null;
+        perform tasker.write_planned(v_created, false);
+    end if;
+    if p_steps is null then
+        return;
     end if;
 
     -- 2. Their steps, and how both began.
@@ -139,7 +139,7 @@ begin
     select (it).task_uuid, null::uuid, null::integer, 'pending',
         case when (it).sinks = 0 then 'complete' else 'steps_in_process' end
     from (select unnest(p_tasks) as it) given
-    where not v_left_out or (it).task_uuid = any (v_created)
+    where (it).planned_steps is null and (not v_left_out or (it).task_uuid = any (v_created))
     union all
     select task_uuid, step_uuid, null, 'pending', 'enqueued' from new_steps where state <> 'pending'
     union all

@@ -24,7 +24,7 @@
 -- of use to a join or to `order by`; for the same reason rows that are locked are ordered by the given keys and not by
 -- their own.
 
--- The step that a message names, if it names any.
+-- The step that a message names, or the task, if it names any.
 create function tasker.step_of(p_text text) returns uuid
 language sql immutable parallel safe as $$
     select case when p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_text::uuid end
@@ -89,7 +89,8 @@ $$;
 
 -- What becomes of read messages whose steps were not claimed. Those whose step can not be run go. A step that somebody
 -- holds is looked at again soon: a completion takes its message along, but an operator or a growth only passes by, and
--- the step must not wait for a lease that nobody has.
+-- the step must not wait for a lease that nobody has. A step may be unknown because its task is still planned, and the host that
+-- began with it is gone: then it is written, and its message read again at once.
 create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_claimed uuid[])
 returns void
 language plpgsql
@@ -98,6 +99,7 @@ set enable_material = off set jit = off
 as $$
 declare
     v_batch record;
+    v_tasks uuid[];
 begin
     for v_batch in
         select given.namespace, array_agg(given.message) filter (where may_run) as held,
@@ -123,7 +125,15 @@ begin
             );
         end if;
         if v_batch.unknown is not null then
-            perform pgmq.archive(tasker.queue_name(v_batch.namespace), v_batch.unknown);
+            execute format(
+                'select array_agg(tasker.step_of(message ->> ''task_uuid'')) from pgmq.%I where msg_id = any ($1)',
+                tasker.queue_table(v_batch.namespace)
+            ) into v_tasks using v_batch.unknown;
+            if tasker.write_planned(v_tasks) then
+                perform tasker.hide_messages(v_batch.namespace, v_batch.unknown, '0 seconds');
+            else
+                perform pgmq.archive(tasker.queue_name(v_batch.namespace), v_batch.unknown);
+            end if;
         end if;
     end loop;
 end

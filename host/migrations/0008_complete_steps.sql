@@ -87,12 +87,12 @@ begin
 end
 $$;
 
--- `p_tasks` are the tasks of guarded steps and of failures, `p_growing` the places of the completions that have a growth. The
+-- `p_tasks` are the tasks of guarded steps and of failures, `p_planned` those whose steps may not be written yet, `p_growing` the places of the completions that have a growth. The
 -- steps of the last `p_unclaimed` are not claimed yet: then all are of one namespace and of tasks that do not grow. Where
 -- these may not end, nothing that follows the others is taken over either.
 create function tasker.complete_steps(
-    p_completions tasker.completion[], p_tasks uuid[], p_growing integer[], p_unclaimed integer, p_open text[],
-    p_places integer[], p_begun uuid[],
+    p_completions tasker.completion[], p_tasks uuid[], p_planned uuid[], p_growing integer[], p_unclaimed integer,
+    p_open text[], p_places integer[], p_begun uuid[],
     out accepted integer[], out outgrown integer[], out changed_tasks uuid[], out changed_states text[],
     out next_retry_ms bigint, out spent bigint[], out ready_namespaces text[], out ready jsonb[],
     out taken_namespaces text[], out taken jsonb[]
@@ -122,7 +122,10 @@ begin
 
     -- 1. The tasks whose rows this touches.
     if cardinality(p_tasks) > 0 then
-        perform from tasker.tasks t where t.task_uuid = any (p_tasks) order by t.task_uuid for update;
+        perform from tasker.tasks t where t.task_uuid = any (p_tasks || p_planned) order by t.task_uuid for update;
+    end if;
+    if cardinality(p_planned) > 0 then
+        perform tasker.write_planned(p_planned);
     end if;
 
     -- 2. What decisions and batches add.

@@ -62,6 +62,7 @@ begin
         actual := v_state;
         return;
     end if;
+    perform tasker.write_planned(array[p_task]);
     v_now := clock_timestamp();
     update tasker.tasks set state = p_state, updated_at = v_now, completed_at = v_now where task_uuid = p_task;
     insert into tasker.transitions (task_uuid, at, from_state, to_state, reason, actor)

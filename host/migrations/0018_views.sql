@@ -40,7 +40,12 @@ begin
             count(*) filter (where s.state = 'error') as failed,
             count(*) filter (where s.state = 'waiting_for_retry' and s.run_after <= clock_timestamp()) as ready,
             count(*) filter (where s.state = 'waiting_for_retry') as retrying
-        from tasker.steps s where s.task_uuid = t.task_uuid
+        from (
+            select own.state, own.run_after from tasker.steps own where own.task_uuid = t.task_uuid
+            union all
+            select case when planned.room then 'in_progress' else 'pending' end::tasker.step_state, null
+            from unnest(t.planned_steps) planned
+        ) s
     ) c
     cross join lateral (
         select case
@@ -85,6 +90,8 @@ begin
 end
 $$;
 
+-- Who asks for the steps of a task asks the functions that follow. They have them written where they are only planned.
+
 -- How far the steps of a task are, in the order of its template, without what they brought.
 create function tasker.step_readiness(p_task uuid)
 returns table (
@@ -92,11 +99,12 @@ returns table (
     attempts integer, max_attempts integer, retryable boolean, due boolean, run_after timestamptz, claimed_at timestamptz,
     last_failure_at timestamptz
 )
-language plpgsql stable
+language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 begin
+    perform tasker.write_planned(array[p_task]);
     return query
     select s.step_uuid, s.task_uuid, s.name, s.state::text, s.pending_parents::integer,
         (select count(*) from tasker.edges e where e.child_uuid = s.step_uuid), s.attempts::integer, s.max_attempts,
@@ -123,11 +131,12 @@ returns table (
     error_type text, host text, started_at timestamptz, finished_at timestamptz, fuel bigint, peak_memory_bytes bigint,
     instantiate_us bigint, guest_us bigint, total_us bigint, host_calls bigint
 )
-language plpgsql stable
+language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 begin
+    perform tasker.write_planned(array[p_task]);
     return query
     select s.step_uuid, s.task_uuid, s.created_at, s.updated_at, s.claimed_at, s.run_after, s.state::text,
         s.pending_parents::integer, s.attempts::integer, s.max_attempts, s.lapses, s.retryable,

@@ -69,6 +69,7 @@ mod tests {
                 step_uuid: Uuid::nil(),
                 claim: 1,
                 guarded: false,
+                planned: None,
             },
             template_uuid: Uuid::nil(),
             correlation_id: Uuid::nil(),

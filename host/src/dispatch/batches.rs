@@ -131,6 +131,7 @@ mod tests {
                 step_uuid,
                 claim: 2,
                 guarded: true,
+                planned: None,
             },
             template_uuid: Uuid::nil(),
             correlation_id: Uuid::nil(),

@@ -9,11 +9,13 @@
 //! steps several have ended by the time the next commit is made, and it claims and ends them all. The same while a task is
 //! created. Nothing of a step is seen outside before it is claimed, so this is the same history in fewer commits.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::select_all;
+use futures::FutureExt;
+use futures::future::{self, select_all};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -23,14 +25,17 @@ use super::backlog;
 use super::batches::Batches;
 use super::claim::Claimed;
 use super::end::{End, Ended, Finished};
+use super::foreseen::Foreseen;
 use super::onwards::Onwards;
+use super::planned::{Standing, Turn};
 use super::results::Results;
 use super::wake::Work;
+use super::whole::Whole;
 use crate::events::Outbox;
 use crate::store::{Acceptance, CompletionReport, Lease, StoreError};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
-const BATCH: usize = 100;
+pub(super) const BATCH: usize = 100;
 
 /// Pauses between tries while the database is away. Past the last one the pause stays the same: what this host holds is
 /// kept until it is committed, or until the lease has lapsed and the commit is refused.
@@ -56,21 +61,28 @@ pub(super) async fn run(shared: Arc<Shared>, finished: mpsc::Receiver<Finished>,
         channel.drop_failed();
         let mut onwards = channel.ahead.take().unwrap_or_else(room);
         channel.begin_after_ends(&mut onwards).await;
-        let Round { attempts, put_back } = channel.round(&onwards);
-        if attempts.is_empty() {
+        let Round { whole, attempts, put_back, rest } = channel.round(&onwards);
+        if whole.is_empty() && attempts.is_empty() {
             channel.ahead = Some(onwards);
             if put_back.is_empty() {
-                channel.wait_for_creation(room).await;
+                channel.wait_for_more(rest).await;
             }
         } else {
+            let tasks: HashSet<_> = whole.iter().map(|finished| finished.end.lease().task_uuid).collect();
+            let whole = Whole::new(whole, onwards.split_off_tasks(&tasks));
             let leases: Vec<_> = attempts.iter().map(|attempt| attempt.completion.lease.clone()).collect();
             channel.ahead = onwards.split_off(&leases, room);
             for completion in attempts.iter().map(|attempt| &attempt.completion) {
                 channel.batches.learn(completion);
             }
-            let settled = channel.look_ahead(commit(&shared, attempts, onwards, &claimed), room).await;
+            let commits = future::join(whole.commit(&shared), commit(&shared, attempts, onwards, &claimed));
+            let (written, settled) = channel.look_ahead(commits, room).await;
             settled.into_iter().for_each(|task| channel.forget(task));
             leases.iter().for_each(|lease| shared.in_flight.remove(lease));
+            match written {
+                Some((ends, foreseen)) => channel.take_back(ends, foreseen, room),
+                None => tasks.into_iter().for_each(|task| channel.forget(task)),
+            }
         }
         if !put_back.is_empty() {
             release(&shared, &put_back).await;
@@ -91,10 +103,15 @@ struct Channel<'a> {
 }
 
 /// What is done at once.
+#[derive(Default)]
 struct Round {
+    /// All ends of planned tasks.
+    whole: Vec<Finished>,
     /// In the order of their turns.
     attempts: Vec<Ended>,
     put_back: Vec<Lease>,
+    /// How long what is left may wait for more ends.
+    rest: Option<Duration>,
 }
 
 impl<'a> Channel<'a> {
@@ -157,9 +174,19 @@ impl<'a> Channel<'a> {
     /// Takes what can be done now: the ends of steps that are claimed, and of those that `onwards` will have claimed with
     /// them.
     fn round(&mut self, onwards: &Onwards<'_>) -> Round {
-        let together = may_end_unclaimed(&self.ends);
-        let mut round = Round { attempts: Vec::new(), put_back: Vec::new() };
-        for Finished { end, output } in std::mem::take(&mut self.ends) {
+        let standing = Standing::of(self.shared, &self.ends, onwards);
+        let mut round = Round::default();
+        round.rest = standing.rest();
+        let mut now = Vec::new();
+        for finished in std::mem::take(&mut self.ends) {
+            match standing.turn(finished.end.lease().task_uuid) {
+                Turn::Wait => self.ends.push(finished),
+                Turn::Whole => round.whole.push(finished),
+                Turn::Now => now.push(finished),
+            }
+        }
+        let together = may_end_unclaimed(&now);
+        for Finished { end, output } in now {
             let turn =
                 if output.is_done() { Some(0) } else { onwards.turn(end.lease().step_uuid).filter(|_| together) };
             match (turn, end) {
@@ -189,18 +216,36 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// Returns when a task is created, or not, whose first steps have ended already.
-    async fn wait_for_creation(&mut self, room: impl Fn() -> Onwards<'a>) {
-        let rests_on_creation =
-            |end: &&Finished| self.ahead.as_ref().is_none_or(|ahead| !ahead.has(end.end.lease().step_uuid));
+    /// Returns when another end is there, when a task is created, or not, whose first steps have ended already, or when ends
+    /// that wait for others should not any longer.
+    async fn wait_for_more(&mut self, rest: Option<Duration>) {
+        let rests_on_creation = |finished: &&Finished| {
+            let foreseen = self.ahead.as_ref().is_some_and(|ahead| ahead.has(finished.end.lease().step_uuid));
+            !foreseen && !finished.output.is_done()
+        };
         let creations = self.ends.iter().filter(rests_on_creation).map(|finished| finished.output.clone());
-        let decided: Vec<_> = creations.map(|output| Box::pin(async move { output.decided().await })).collect();
-        if decided.is_empty() {
+        let mut decided: Vec<_> = creations.map(|output| async move { output.decided().await }.boxed()).collect();
+        if decided.is_empty() && rest.is_none() {
             // What nobody decides about came to nothing.
             self.ahead = None;
-        } else {
-            self.look_ahead(async move { drop(select_all(decided).await) }, room).await;
+            return;
         }
+        decided.extend(rest.map(|rest| tokio::time::sleep(rest).boxed()));
+        let places = BATCH.saturating_sub(self.ends.len());
+        let mut over = select_all(decided);
+        tokio::select! {
+            _ = &mut over => {}
+            () = self.shared.commit_wanted.notified(), if rest.is_some() => {}
+            came = self.finished.recv_many(&mut self.ends, places), if places > 0 => if came == 0 {
+                over.await;
+            }
+        }
+    }
+
+    /// Takes back ends that were not committed together.
+    fn take_back(&mut self, ends: Vec<Finished>, foreseen: Foreseen<'a>, room: impl Fn() -> Onwards<'a>) {
+        self.ends.extend(ends);
+        self.ahead.get_or_insert_with(room).take_back(foreseen);
     }
 }
 
@@ -222,6 +267,9 @@ async fn commit(
     claimed: &mpsc::WeakSender<Claimed>,
 ) -> Vec<Uuid> {
     let mut settled = Vec::new();
+    if attempts.is_empty() {
+        return settled;
+    }
     let mut pauses = pauses();
     let mut given = Some(onwards);
     loop {
@@ -345,6 +393,6 @@ pub(super) async fn release(shared: &Shared, leases: &[Lease]) {
     }
 }
 
-fn pauses() -> impl Iterator<Item = Duration> {
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     PAUSES.into_iter().chain(std::iter::repeat(PAUSES[PAUSES.len() - 1]))
 }

@@ -45,7 +45,9 @@ impl EagerStart {
             store.create_tasks(tasks).await?
         } else {
             let (host, lease) = (shared.settings.worker_id.clone(), shared.settings.lease);
-            let claim = EagerClaim { host, steps: foreseen.steps().collect(), lease };
+            let planned =
+                foreseen.leases().filter(|lease| lease.planned.is_some()).map(|lease| lease.task_uuid).collect();
+            let claim = EagerClaim { host, steps: foreseen.steps().collect(), planned, lease };
             let (report, claimed) = store.create_and_claim(tasks, &claim).await?;
             for (step, message) in claimed {
                 foreseen.claimed(step, Some(message));
@@ -74,7 +76,10 @@ impl EagerStart {
                 break;
             }
             match ClaimedStep::first_of(task) {
-                Ok(steps) => {
+                Ok(mut steps) => {
+                    if steps.len() <= slots.len() {
+                        steps.iter_mut().for_each(|step| step.lease.planned = task.planned());
+                    }
                     for (step, slot) in steps.into_iter().zip(&mut slots) {
                         foreseen.begin(step, Follows::Creation, slot, &claimed).await;
                     }

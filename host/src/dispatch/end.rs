@@ -42,6 +42,8 @@ pub(super) struct Ended {
     pub(super) successors: Option<Vec<Uuid>>,
     /// The slot it ran in, until it is known what follows it there.
     pub(super) slot: Option<Slot>,
+    /// Whether its task may still be completed with all its steps at once.
+    pub(super) is_planned: bool,
     /// In which turn of its commit it ends: after so many others of its task that are in the same one.
     pub(super) turn: usize,
 }
@@ -49,7 +51,8 @@ pub(super) struct Ended {
 impl Ended {
     /// An end of which nothing more is known.
     pub(super) fn new(completion: Completion, outbox: Outbox) -> Self {
-        Self { completion, outbox, deciding: None, origin: None, successors: None, slot: None, turn: 0 }
+        let is_planned = completion.lease.planned.is_some();
+        Self { completion, outbox, deciding: None, origin: None, successors: None, slot: None, is_planned, turn: 0 }
     }
 }
 
@@ -90,6 +93,13 @@ impl End {
         match self {
             Self::Attempt(ended) => &ended.completion.lease,
             Self::PutBack(lease) | Self::Lost(lease) => lease,
+        }
+    }
+
+    pub(super) fn into_attempt(self) -> Option<Box<Ended>> {
+        match self {
+            Self::Attempt(ended) => Some(ended),
+            Self::PutBack(_) | Self::Lost(_) => None,
         }
     }
 

@@ -94,6 +94,16 @@ impl<'a> Foreseen<'a> {
         self.begun.contains_key(&step)
     }
 
+    /// Whether a step of this task waits for the commit that claims it.
+    pub(super) fn is_wanted(&self, task: Uuid) -> bool {
+        self.begun.values().any(|begun| begun.lease.task_uuid == task && begun.notice.is_wanted())
+    }
+
+    /// Takes in what another answer was to decide about.
+    pub(super) fn take_in(&mut self, mut other: Self) {
+        self.begun.extend(std::mem::take(&mut other.begun));
+    }
+
     /// In which turn of the commit that claims it a step could end, if it has begun.
     pub(super) fn turn(&self, step: Uuid) -> Option<usize> {
         match self.begun.get(&step)?.follows {
@@ -110,7 +120,7 @@ impl<'a> Foreseen<'a> {
         slot: Slot,
         claimed: &mpsc::Sender<Claimed>,
     ) {
-        let (notice, output) = OutputCommit::under_way();
+        let (notice, output) = OutputCommit::to_be_made(self.shared.commit_wanted.clone());
         let lease = step.lease.clone();
         if claimed.send(Claimed::new(self.shared, step, slot, output)).await.is_ok() {
             self.begun.insert(lease.step_uuid, Begun { lease, follows, notice });

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use crate::store::Lease;
 #[derive(Default)]
 pub(super) struct InFlight {
     owned: Mutex<HashMap<Uuid, Owned>>,
+    some_planned: Notify,
     put_back: AtomicUsize,
     refused: AtomicUsize,
 }
@@ -40,7 +42,27 @@ impl InFlight {
         let signals = Signals { lost: CancellationToken::new(), wind_down: draining.child_token(), output };
         let owned = Owned { lease: lease.clone(), signals: signals.clone() };
         self.lock().insert(lease.step_uuid, owned);
+        if lease.planned.is_some() {
+            self.some_planned.notify_one();
+        }
         signals
+    }
+
+    /// Returns when steps came of a task that is planned.
+    pub(super) async fn some_planned(&self) {
+        self.some_planned.notified().await;
+    }
+
+    /// The leases of tasks that are created and were planned then.
+    pub(super) fn planned(&self) -> Vec<Lease> {
+        let owned = self.lock();
+        let planned = owned.values().filter(|owned| owned.lease.planned.is_some() && owned.signals.output.is_done());
+        planned.map(|owned| owned.lease.clone()).collect()
+    }
+
+    /// How many steps of a task there are.
+    pub(super) fn of_task(&self, task: Uuid) -> usize {
+        self.lock().values().filter(|owned| owned.lease.task_uuid == task).count()
     }
 
     /// Ends the ownership that `lease` stood for, unless a newer claim of the same step has replaced it.
@@ -119,7 +141,15 @@ mod tests {
     }
 
     fn lease_of(task_uuid: Uuid, step_uuid: Uuid, claim: i32) -> Lease {
-        Lease { namespace: "n".into(), message_id: 1.into(), task_uuid, step_uuid, claim, guarded: false }
+        Lease {
+            namespace: "n".into(),
+            message_id: 1.into(),
+            task_uuid,
+            step_uuid,
+            claim,
+            guarded: false,
+            planned: None,
+        }
     }
 
     #[test]

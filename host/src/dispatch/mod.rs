@@ -33,17 +33,19 @@ mod in_flight;
 mod leases;
 mod neighbours;
 mod onwards;
+mod planned;
 mod results;
 mod slots;
 mod templates;
 mod wake;
+mod whole;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -111,12 +113,16 @@ struct Shared {
     /// The connections of the two stages that are always asking.
     claims: Store,
     completions: Store,
+    /// That over which whole tasks are completed.
+    planned: Store,
     sandbox: Sandbox,
     components: Arc<Components>,
     events: Events,
     client: Client,
     templates: Templates,
     in_flight: InFlight,
+    /// Notified when an attempt waits for a commit that may have been put off.
+    commit_wanted: Arc<Notify>,
     due: DueTimer,
     neighbours: Neighbours,
     slots: Arc<Slots>,
@@ -208,6 +214,7 @@ impl Dispatch {
             distrust: Distrust::default(),
             templates: Templates::new(store.clone(), &settings, components.clone()),
             in_flight: InFlight::default(),
+            commit_wanted: Arc::default(),
             due: DueTimer::default(),
             neighbours,
             draining: CancellationToken::new(),
@@ -216,6 +223,7 @@ impl Dispatch {
             changes: broadcast::Sender::new(CHANGES),
             claims: store.alone(),
             completions: store.alone(),
+            planned: store.alone(),
             settings,
             store,
             sandbox,
@@ -233,6 +241,7 @@ impl Dispatch {
         stages.spawn(sound(complete::run(shared.clone(), finished_rx, onwards)));
         let mut timers = JoinSet::new();
         timers.spawn(sound(leases::run(shared.clone())));
+        timers.spawn(sound(planned::run(shared.clone())));
         timers.spawn(sound(due::run(shared.clone())));
         timers.spawn(sound(neighbours::run(shared.clone())));
         Self { shared, eager_start, stages, timers }
@@ -267,6 +276,7 @@ impl Dispatch {
         while self.timers.join_next().await.is_some() {}
         self.shared.claims.close().await;
         self.shared.completions.close().await;
+        self.shared.planned.close().await;
         Drained { put_back: self.shared.in_flight.put_back(), refused: self.shared.in_flight.refused() }
     }
 

@@ -145,6 +145,21 @@ impl<'a> Onwards<'a> {
         drop(self.foreseen.split_off(|lease, _| lease.task_uuid == task));
     }
 
+    /// Leaves the steps of these tasks to a commit that claims nothing else.
+    pub(super) fn split_off_tasks(&mut self, tasks: &HashSet<Uuid>) -> Foreseen<'a> {
+        self.foreseen.split_off(|lease, _| tasks.contains(&lease.task_uuid))
+    }
+
+    /// Takes back what such a commit did not decide about.
+    pub(super) fn take_back(&mut self, foreseen: Foreseen<'a>) {
+        self.foreseen.take_in(foreseen);
+    }
+
+    /// Whether a step of this task waits for the commit of what ended before it.
+    pub(super) fn is_wanted(&self, task: Uuid) -> bool {
+        self.foreseen.is_wanted(task)
+    }
+
     /// In which turn of the commit a step ends that has begun and will be claimed in it.
     pub(super) fn turn(&self, step: Uuid) -> Option<usize> {
         self.foreseen.turn(step)

@@ -43,6 +43,7 @@ fn step(namespace: &str) -> ClaimedStep {
             step_uuid: Uuid::from_u128(2),
             claim: 1,
             guarded: false,
+            planned: None,
         },
         template_uuid: Uuid::from_u128(4),
         correlation_id: Uuid::from_u128(3),

@@ -4,7 +4,7 @@
 //! What room a worker has only it knows. One that has none for a step puts that back and says so, and then nothing is claimed
 //! for it for a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -63,10 +63,20 @@ impl Handover {
         if !self.is_open() || tasks.iter().any(|task| task.context.get().len() > LONGEST_CONTEXT) {
             return None;
         }
-        let first = tasks.iter().flat_map(|task| ClaimedStep::first_of(task).unwrap_or_default());
-        let mut first: HashMap<_, _> = first.take(self.most).map(|step| (step.lease.step_uuid, step)).collect();
+        let mut first = HashMap::new();
+        let mut planned = HashSet::new();
+        for task in tasks {
+            let steps = ClaimedStep::first_of(task).unwrap_or_default();
+            let plan = task.planned().filter(|_| steps.len() <= self.most - first.len());
+            planned.extend(plan.map(|_| task.task_uuid));
+            for mut step in steps.into_iter().take(self.most - first.len()) {
+                step.lease.planned = plan;
+                first.insert(step.lease.step_uuid, step);
+            }
+        }
         let places = self.steps.try_reserve_many(first.len()).ok()?;
-        let claim = EagerClaim { host: self.host.clone(), steps: first.keys().copied().collect(), lease: self.lease };
+        let claim =
+            EagerClaim { host: self.host.clone(), steps: first.keys().copied().collect(), planned, lease: self.lease };
         let created = store.create_and_claim(tasks, &claim).await;
         Some(created.map(|(report, claimed)| {
             for (place, (step, message)) in places.zip(claimed) {

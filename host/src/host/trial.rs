@@ -140,6 +140,7 @@ fn step(namespace: &str, definition: &StepDefinition, trial: Trial) -> Result<Cl
             step_uuid: Uuid::now_v7(),
             claim: 1,
             guarded: false,
+            planned: None,
         },
         template_uuid: Uuid::nil(),
         correlation_id,

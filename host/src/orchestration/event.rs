@@ -140,6 +140,7 @@ mod tests {
                 step_uuid: Uuid::now_v7(),
                 claim: 1,
                 guarded: false,
+                planned: None,
             },
             template_uuid: Uuid::now_v7(),
             correlation_id: Uuid::now_v7(),

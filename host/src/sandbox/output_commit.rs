@@ -6,22 +6,46 @@
 //! orchestrator, progress and events included. If the commit fails, nothing was done. Only log lines are written at once:
 //! they are for the operator, and say what ran.
 
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Notify, watch};
 
 /// Tells an attempt of a commit. Dropped without a word, the commit has failed.
 #[derive(Debug)]
-pub struct CommitNotice(watch::Sender<bool>);
+pub struct CommitNotice {
+    durable: watch::Sender<bool>,
+    wanted: Arc<AtomicBool>,
+}
 
 /// Whether the commit that an attempt rests on is durable. Clones are of the same commit.
 #[derive(Debug, Clone, Default)]
-pub struct OutputCommit(Option<watch::Receiver<bool>>);
+pub struct OutputCommit(Option<Commit>);
+
+#[derive(Debug, Clone)]
+struct Commit {
+    durable: watch::Receiver<bool>,
+    /// Whether somebody waits for it.
+    wanted: Arc<AtomicBool>,
+    /// Hears of that.
+    committer: Arc<Notify>,
+}
 
 impl OutputCommit {
     /// A commit that is under way, and who tells of its end.
     #[must_use]
     pub fn under_way() -> (CommitNotice, Self) {
-        let (notice, commit) = watch::channel(false);
-        (CommitNotice(notice), Self(Some(commit)))
+        Self::to_be_made(Arc::default())
+    }
+
+    /// A commit that `committer` may put off as long as [nobody waits](CommitNotice::is_wanted) for it, and who tells of its
+    /// end. The first that does notifies `committer`.
+    #[must_use]
+    pub fn to_be_made(committer: Arc<Notify>) -> (CommitNotice, Self) {
+        let (durable, receiver) = watch::channel(false);
+        let wanted = Arc::<AtomicBool>::default();
+        let commit = Commit { durable: receiver, wanted: wanted.clone(), committer };
+        (CommitNotice { durable, wanted }, Self(Some(commit)))
     }
 
     /// None is under way: there is nothing to wait for.
@@ -33,26 +57,31 @@ impl OutputCommit {
     /// Whether it is durable by now.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0.as_ref().is_none_or(|commit| *commit.borrow())
+        self.0.as_ref().is_none_or(|commit| *commit.durable.borrow())
     }
 
     /// Whether it has failed by now.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         // In this order: who tells is gone once it has told.
-        self.0.as_ref().is_some_and(|commit| commit.has_changed().is_err() && !*commit.borrow())
+        self.0.as_ref().is_some_and(|Commit { durable, .. }| durable.has_changed().is_err() && !*durable.borrow())
     }
 
     /// Returns when it is known whether it is durable.
     pub async fn decided(&self) {
-        tokio::select! { () = self.wait() => {} () = self.failed() => {} }
+        if let Some(commit) = &self.0 {
+            // Failed is decided, too.
+            let _ = commit.durable.clone().wait_for(|durable| *durable).await;
+        }
     }
 
     /// Returns when it is durable. Never if it has failed: whoever waits is to be stopped, see [`OutputCommit::failed`].
     pub async fn wait(&self) {
-        if let Some(commit) = &self.0
-            && commit.clone().wait_for(|durable| *durable).await.is_err()
-        {
+        let Some(commit) = &self.0 else { return };
+        if !self.is_done() && !commit.wanted.swap(true, Ordering::Relaxed) {
+            commit.committer.notify_one();
+        }
+        if commit.durable.clone().wait_for(|durable| *durable).await.is_err() {
             std::future::pending().await
         }
     }
@@ -60,7 +89,7 @@ impl OutputCommit {
     /// Returns when it has failed, and never if it has not.
     pub async fn failed(&self) {
         match &self.0 {
-            Some(commit) if commit.clone().wait_for(|durable| *durable).await.is_err() => {}
+            Some(commit) if commit.durable.clone().wait_for(|durable| *durable).await.is_err() => {}
             _ => std::future::pending().await,
         }
     }
@@ -69,7 +98,13 @@ impl OutputCommit {
 impl CommitNotice {
     /// The commit is durable.
     pub fn durable(self) {
-        self.0.send_replace(true);
+        self.durable.send_replace(true);
+    }
+
+    /// Whether an attempt waits for the commit.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
     }
 }
 

@@ -27,6 +27,7 @@ impl Store {
         lease: &Lease,
         checkpoint: &Checkpoint,
     ) -> Result<Option<Box<RawValue>>, StoreError> {
+        self.write_planned_of(std::slice::from_ref(lease)).await?;
         let saved =
             sqlx::query_scalar::<_, Option<Json<Box<RawValue>>>>("select tasker.save_checkpoint($1, $2, $3, $4, $5)")
                 .bind(lease.step_uuid)

@@ -1,5 +1,6 @@
 //! Claiming: taking steps from the queues, with everything their execution needs, in one round trip.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -71,6 +72,7 @@ pub(crate) struct Kin<'a> {
     correlation_id: Uuid,
     task: &'a RawValue,
     created_at: DateTime<Utc>,
+    planned: Option<NonZero<u32>>,
 }
 
 impl ClaimedStep {
@@ -101,6 +103,7 @@ impl ClaimedStep {
             correlation_id: task.correlation_id,
             task: &json,
             created_at: task.created_at,
+            planned: None,
         };
         let is_sink = |place: usize| !task.steps.iter().any(|step| step.parents.contains(&place));
         let first = task.steps.iter().enumerate().filter(|(_, step)| step.parents.is_empty());
@@ -129,6 +132,7 @@ impl ClaimedStep {
                 step_uuid,
                 claim: 1,
                 guarded,
+                planned: kin.planned,
             },
             template_uuid: kin.template_uuid,
             correlation_id: kin.correlation_id,
@@ -155,6 +159,7 @@ impl ClaimedStep {
             correlation_id: self.correlation_id,
             task: &self.task,
             created_at: self.created_at,
+            planned: self.lease.planned,
         }
     }
 
@@ -257,6 +262,7 @@ impl<'r> FromRow<'r, PgRow> for ClaimedStep {
             step_uuid: row.try_get("step_uuid")?,
             claim: row.try_get("claim")?,
             guarded: row.try_get("guarded")?,
+            planned: None,
         };
         let correlation_id = row.try_get("correlation_id")?;
         let Json(context) = row.try_get("task_context")?;

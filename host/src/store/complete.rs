@@ -185,6 +185,11 @@ impl Completion {
         (self.lease.guarded || matches!(self.verdict, Verdict::Error { .. })).then_some(self.lease.task_uuid)
     }
 
+    /// Its task, where its steps may not be written yet.
+    fn planned_task(&self) -> Option<Uuid> {
+        self.lease.planned.map(|_| self.lease.task_uuid)
+    }
+
     /// The same attempt, failed because what it brought cannot be stored.
     fn unstorable(&self, reason: &StoreError) -> Self {
         const ERROR_TYPE: &str = "unstorable_result";
@@ -305,13 +310,13 @@ impl Store {
         let goes_on = !go_on.namespaces.is_empty();
         let foresees = !go_on.begun.is_empty();
         let (messages, and_claimed) = match (goes_on, foresees) {
-            (true, false) => (queues.hand_over(8), AND_CLAIMED),
-            (true, true) => (queues.hand_over(8), AND_WHICH),
+            (true, false) => (queues.hand_over(9), AND_CLAIMED),
+            (true, true) => (queues.hand_over(9), AND_WHICH),
             (false, _) => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
         };
         // One row, or one for each step that was claimed and one with the padding.
         let statement = format!(
-            "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7)), {messages}
+            "with done as materialized (select * from tasker.complete_steps($1, $2, $3, $4, $5, $6, $7, $8)), {messages}
             select accepted, outgrown, coalesce(cardinality(ready), 0) as enqueued, changed_tasks, changed_states,
                 next_retry_ms{and_claimed}"
         );
@@ -320,6 +325,7 @@ impl Store {
         let mut rows = sqlx::query(AssertSqlSafe(statement))
             .bind(column(&completions, |done| CompletionRow::from(*done)))
             .bind(Vec::from_iter(completions.iter().filter_map(|done| done.touched_task())))
+            .bind(Vec::from_iter(completions.iter().filter_map(|done| done.planned_task())))
             .bind(Vec::<i32>::from_iter(growing))
             .bind(integer(go_on.unclaimed))
             .bind(&go_on.namespaces)
@@ -363,7 +369,7 @@ fn is_null(row: &PgRow, column: &str) -> Result<bool, sqlx::Error> {
 
 /// A [`Completion`] as the database takes it.
 #[derive(sqlx::Encode)]
-struct CompletionRow<'a> {
+pub(super) struct CompletionRow<'a> {
     step_uuid: Uuid,
     claim: i32,
     namespace: &'a str,

@@ -37,6 +37,7 @@ impl Store {
         lease: &Lease,
         event: &NewDirectEvent<'_>,
     ) -> Result<DirectlyPublished, StoreError> {
+        self.write_planned_of(std::slice::from_ref(lease)).await?;
         let published = sqlx::query_as("select ours, event_id from tasker.publish_event($1, $2, $3, $4, $5, $6)")
             .bind(&lease.namespace)
             .bind(lease.step_uuid)

@@ -1,5 +1,6 @@
 //! Leases: for how long a claimed step's message stays hidden from other hosts.
 
+use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub struct Lease {
     pub claim: i32,
     /// Whether the step's end changes its task as well, whatever it is: it has no successors, or its task grows.
     pub guarded: bool,
+    /// How many steps its task has, where they were not written when it was claimed: see
+    /// [`EagerClaim::planned`](super::EagerClaim::planned). None where they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<NonZero<u32>>,
 }
 
 /// The number of a step's message in its queue. Of a step that a host begins with before it is claimed it is learnt from the
@@ -71,6 +76,7 @@ impl Store {
     /// # Errors
     /// The database fails; the leases then run on as they were.
     pub async fn renew_leases(&self, leases: &[Lease], length: Duration) -> Result<Vec<Uuid>, StoreError> {
+        self.write_planned_of(leases).await?;
         let lost = sqlx::query_scalar("select tasker.renew_leases($1, $2, $3, $4, $5)")
             .bind(column(leases, |lease| lease.step_uuid))
             .bind(column(leases, |lease| lease.claim))
@@ -88,6 +94,7 @@ impl Store {
     /// # Errors
     /// The database fails; the leases then run out by themselves.
     pub async fn release_steps(&self, leases: &[Lease]) -> Result<u32, StoreError> {
+        self.write_planned_of(leases).await?;
         let released: i32 = sqlx::query_scalar("select tasker.release_steps($1, $2, $3, $4)")
             .bind(column(leases, |lease| lease.step_uuid))
             .bind(column(leases, |lease| lease.claim))

@@ -42,6 +42,7 @@ mod migrate;
 mod namespaces;
 mod operate;
 mod pgmq;
+mod planned;
 mod purge;
 mod queues;
 mod retry;

@@ -81,6 +81,28 @@ impl<'a> Queues<'a> {
         }
     }
 
+    /// Deletes messages if `done` says so. Who reads from `followed` has it done. These are places of parameters: of the
+    /// `messages`, and of their `namespaces`.
+    pub(super) fn follow_planned(&self, messages: usize, namespaces: usize) -> String {
+        match self {
+            // The namespaces have to be named for the server to know their type.
+            Self::One(namespace) => format!(
+                "followed as (
+                    delete from {} where msg_id = any (
+                        (select case when done then ${messages} end from done)::bigint[]
+                    ) and ${namespaces}::text[] is not null
+                    returning msg_id
+                )",
+                table(namespace)
+            ),
+            Self::Several => format!(
+                "followed as materialized (
+                    select case when done then tasker.delete_messages(${namespaces}, ${messages}) end from done
+                )"
+            ),
+        }
+    }
+
     /// Does with messages what `done` says in `spent`, `ready` and `taken`. Which message is now that of which taken step is in
     /// `held`; who reads from it has all of it done. `lease` is the place of the parameter that says for how many seconds
     /// what was taken is hidden.

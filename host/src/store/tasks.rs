@@ -149,6 +149,10 @@ pub struct EagerClaim {
     pub host: String,
     /// Steps of the tasks that wait for nothing.
     pub steps: HashSet<Uuid>,
+    /// Tasks all of whose first steps are among these: their steps are written later, all of them at once where
+    /// [they all succeed](Store::complete_planned) before anybody else asks for one. Until then they stand in the task's row. Their
+    /// [leases](Lease::planned) say so.
+    pub planned: HashSet<Uuid>,
     /// For how long the steps are its own unless renewed.
     pub lease: Duration,
 }
@@ -174,6 +178,8 @@ struct TaskRow<'a> {
     created_at: DateTime<Utc>,
     tags: Box<str>,
     context: &'a str,
+    planned_steps: Option<Vec<StepRow<'a>>>,
+    planned_edges: Option<Vec<EdgeRow>>,
 }
 
 composite!(TaskRow<'a>, "tasker.new_task");
@@ -287,7 +293,25 @@ impl<'a> Rows<'a> {
             created_at: task.created_at,
             tags: task.tags_json().into(),
             context: task.context.get(),
+            planned_steps: None,
+            planned_edges: None,
         });
+    }
+
+    /// Those of tasks whose first steps are claimed as they are created.
+    fn claimed(tasks: &'a [NewTask], claim: &EagerClaim) -> Self {
+        let mut rows = Self::of(tasks);
+        for step in &mut rows.steps {
+            step.room = step.parents == 0 && claim.steps.contains(&step.step_uuid);
+        }
+        for task in rows.tasks.iter_mut().filter(|task| claim.planned.contains(&task.task_uuid)) {
+            let steps: Vec<_> = rows.steps.extract_if(.., |step| step.task_uuid == task.task_uuid).collect();
+            let is_of_task = |edge: &mut EdgeRow| steps.iter().any(|step| step.step_uuid == edge.child_uuid);
+            let edges: Vec<_> = rows.edges.extract_if(.., is_of_task).collect();
+            task.planned_edges = Some(edges).filter(|edges| !edges.is_empty());
+            task.planned_steps = Some(steps);
+        }
+        rows
     }
 }
 
@@ -344,9 +368,9 @@ impl Store {
             cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) claimed",
             Queues::send_taken(namespace, 8),
         );
-        let Rows { tasks: rows, mut steps, edges, messages } = Rows::of(tasks);
+        let Rows { tasks: rows, steps, edges, messages } = Rows::claimed(tasks, claim);
         let is_taken = |step: Uuid| claim.steps.contains(&step);
-        steps.iter_mut().for_each(|step| step.room = step.parents == 0 && is_taken(step.step_uuid));
+        let are_all_planned = rows.iter().all(|task| task.planned_steps.is_some());
         let (taken, messages): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|(_, message)| is_taken(message.step_uuid));
         let taken: Vec<_> = taken.into_iter().map(|(_, message)| message).collect();
@@ -354,7 +378,7 @@ impl Store {
         let mut line = self.line().await?;
         let answer = sqlx::query(AssertSqlSafe(statement))
             .bind(rows)
-            .bind(steps)
+            .bind((!are_all_planned).then_some(steps))
             .bind(edges)
             .bind(&claim.host)
             .bind(namespaces)

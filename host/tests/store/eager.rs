@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use sqlx::Executor;
 use tasker_wasm_host::store::{ClaimedStep, CreationReport, EagerClaim, NewTask, StepState};
 
@@ -8,7 +10,7 @@ use super::support::{Bench, LEASE, plan, template_of};
 async fn create(bench: &Bench, tasks: &[NewTask], most: usize) -> (CreationReport, Vec<ClaimedStep>) {
     let mut first: Vec<_> = tasks.iter().flat_map(|task| ClaimedStep::first_of(task).unwrap()).take(most).collect();
     let steps = first.iter().map(|step| step.lease.step_uuid).collect();
-    let claim = EagerClaim { host: "bench".into(), steps, lease: LEASE };
+    let claim = EagerClaim { host: "bench".into(), steps, planned: HashSet::new(), lease: LEASE };
     let (report, claimed) = bench.store.create_and_claim(tasks, &claim).await.unwrap();
     first.retain(|step| {
         claimed.get(&step.lease.step_uuid).is_some_and(|message| {

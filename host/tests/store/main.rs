@@ -19,6 +19,7 @@ mod leases;
 mod migrate;
 mod namespaces;
 mod operate;
+mod planned;
 mod purge;
 mod register_template;
 mod send_events;

@@ -17,6 +17,7 @@ async fn begun(bench: &Bench, steps: &[(&str, &[usize])]) -> (NewTask, Vec<Claim
                 step_uuid: step.step_uuid,
                 message_id: MessageId::default(),
                 guarded: !task.steps.iter().any(|other| other.parents.contains(&place)),
+                planned: None,
                 ..first.lease.clone()
             },
             name: step.name.clone(),

@@ -1,0 +1,134 @@
+-- Tasks whose steps stand in their own rows: nobody but the host that created them has begun with them. Of most the next thing
+-- to be said is that they are complete, with all their steps (complete_planned): each row of a step is written once then, as it
+-- ended, and its history with it. That takes the server half of what it does to create the steps, to claim them and to end them.
+--
+-- Whatever else is to be done with their steps has them written first, as they would have been with their task
+-- (write_planned): a host that takes longer, one that finds them when their lease has lapsed, a person, a reader of steps.
+
+-- Writes the steps of those of these tasks that are planned. Answers whether there were any. `p_begun`: their first steps are
+-- claimed by the host that planned them; else they wait in their queue.
+create function tasker.write_planned(p_tasks uuid[], p_begun boolean default true) returns boolean
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set jit = off
+as $$
+begin
+    if not exists (select from tasker.tasks where task_uuid = any (p_tasks) and planned_steps is not null) then
+        return false;
+    end if;
+    with planned as (
+        select task_uuid, created_at, planned_by, planned_steps, planned_edges from tasker.tasks
+        where task_uuid = any (p_tasks) and planned_steps is not null
+        order by task_uuid
+        for update
+    ), new_steps as (
+        insert into tasker.steps (
+            step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
+            is_sink, guarded, retryable, name, claimed_by, inputs
+        )
+        select (it).step_uuid, (it).task_uuid, (it).created_at, (it).created_at,
+            case when (it).room and p_begun then (it).created_at end,
+            case when (it).room and p_begun then 'in_progress' when (it).parents = 0 then 'enqueued' else 'pending'
+                end::tasker.step_state,
+            (it).parents, ((it).room and p_begun)::integer, (it).max_attempts, ((it).room and p_begun)::integer, (it).is_sink,
+            (it).guarded, (it).retryable, (it).name, case when (it).room and p_begun then planned_by end, (it).inputs::json
+        from (select planned_by, unnest(planned_steps) as it from planned) each
+        returning step_uuid, task_uuid, created_at, state
+    ), new_edges as (
+        insert into tasker.edges (parent_uuid, child_uuid)
+        select (it).parent_uuid, (it).child_uuid from (select unnest(planned_edges) as it from planned) each
+    ), written as (
+        update tasker.tasks t set planned_by = null, planned_steps = null, planned_edges = null
+        from planned where t.task_uuid = any (array[planned.task_uuid])
+    )
+    insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
+    select task_uuid, null::uuid, created_at, null::integer, 'pending', 'steps_in_process' from planned
+    union all
+    select task_uuid, step_uuid, created_at, null, 'pending', 'enqueued' from new_steps where state <> 'pending'
+    union all
+    select task_uuid, step_uuid, created_at, 1, 'enqueued', 'in_progress' from new_steps where state = 'in_progress';
+    return found;
+end
+$$;
+
+-- Completes planned tasks with all their steps, or does nothing and answers false, where the steps of one are written by now.
+-- The completions are of all steps of these tasks, each successful, in the order of the tasks' keys and then of the steps'.
+create function tasker.complete_planned(
+    p_tasks uuid[], p_completions tasker.completion[], p_with_events boolean
+) returns boolean
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_material = off set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := clock_timestamp();
+    v_steps tasker.new_step[];
+    v_ended integer;
+begin
+    v_steps := array(
+        select unnest(planned_steps) from (
+            select planned_steps from tasker.tasks where task_uuid = any (p_tasks) order by task_uuid for update
+        ) planned
+    );
+    if cardinality(v_steps) < cardinality(p_completions) then
+        return false;
+    end if;
+    if cardinality(v_steps) > cardinality(p_tasks) then
+        insert into tasker.edges (parent_uuid, child_uuid)
+        select (it).parent_uuid, (it).child_uuid
+        from (select unnest(planned_edges) as it from tasker.tasks where task_uuid = any (p_tasks)) each;
+    end if;
+
+    with given as materialized (
+        select step, it
+        from (select unnest(v_steps) as step, unnest(p_completions) as it) given
+        where (step).step_uuid = (it).step_uuid
+    ), done as (
+        update tasker.tasks
+        set state = 'complete', sinks_left = 0, updated_at = v_now, completed_at = v_now, planned_by = null,
+            planned_steps = null, planned_edges = null
+        where task_uuid = any (p_tasks)
+        returning task_uuid, created_at
+    ), ended as (
+        insert into tasker.steps (
+            step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
+            is_sink, guarded, retryable, name, claimed_by, inputs, result, metadata
+        )
+        select (step).step_uuid, (step).task_uuid, (step).created_at, v_now, (it).started_at, 'complete', 0, 1,
+            (step).max_attempts, 1, (step).is_sink, (step).guarded, (step).retryable, (step).name, (it).host,
+            (step).inputs::json, (it).result::json, (it).metadata::json
+        from given
+    ), measured as (
+        insert into tasker.attempts (
+            step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
+            started_at, finished_at, outcome, error_type, host, error, log
+        )
+        select (it).step_uuid, 1, 1, (it).host_calls, (it).fuel, (it).peak_memory_bytes, (it).instantiate_us,
+            (it).guest_us, (it).total_us, (it).started_at, (it).finished_at, (it).outcome, (it).error_type, (it).host,
+            (it).error::json, (it).log::json
+        from given
+    ), logged as (
+        insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
+        select task_uuid, null, created_at, null, 'pending', 'steps_in_process' from done
+        union all
+        select (step).task_uuid, (step).step_uuid, case when change < 3 and (step).parents = 0 then (step).created_at else v_now end,
+            case when change > 1 then 1 end,
+            case change when 1 then 'pending' when 2 then 'enqueued' else 'in_progress' end,
+            case change when 1 then 'enqueued' when 2 then 'in_progress' else 'complete' end
+        from (select step, generate_series(1, 3) as change from given) each
+        union all
+        select task_uuid, null, v_now, null, 'steps_in_process', 'complete' from done
+    )
+    select count(*) into v_ended from given;
+    if v_ended < cardinality(v_steps) then
+        raise exception 'the completions are not those of all steps of their tasks' using errcode = 'assert_failure';
+    end if;
+    if p_with_events then
+        perform tasker.send_events(
+            array(select namespace from unnest(p_completions)), array(select events from unnest(p_completions))
+        );
+    end if;
+    return true;
+end
+$$;

@@ -1,0 +1,326 @@
+//! Tasks whose steps are written when they are done.
+
+use tasker_wasm_host::store::{
+    Acceptance, Checkpoint, ClaimedStep, Completion, EagerClaim, NewTask, Operator, StepState, TaskState,
+};
+use uuid::Uuid;
+
+use super::support::{Bench, LEASE, NAMESPACE, failed, plan, raw, succeeded, template_of, to_be_retried};
+
+const ROW: &[(&str, &[usize])] = &[("a", &[]), ("b", &[0]), ("c", &[1])];
+const JOIN: &[(&str, &[usize])] = &[("a", &[]), ("b", &[0]), ("c", &[0]), ("d", &[1, 2])];
+
+/// Creates planned tasks. Answers the steps as the host knows them that has begun with the first.
+async fn create(bench: &Bench, tasks: &[NewTask]) -> Vec<ClaimedStep> {
+    let mut first: Vec<_> = tasks.iter().flat_map(|task| known(task, |_, parents| parents.is_empty())).collect();
+    let claim = EagerClaim {
+        host: "host-1".into(),
+        steps: first.iter().map(|step| step.lease.step_uuid).collect(),
+        planned: tasks.iter().map(|task| task.task_uuid).collect(),
+        lease: LEASE,
+    };
+    let (_, claimed) = bench.store.create_and_claim(tasks, &claim).await.unwrap();
+    for step in &first {
+        claimed.get(&step.lease.step_uuid).into_iter().for_each(|message| step.lease.message_id.learn(*message));
+    }
+    first.extend(tasks.iter().flat_map(|task| known(task, |_, parents| !parents.is_empty())));
+    first
+}
+
+async fn created(bench: &Bench, steps: &[(&str, &[usize])]) -> (NewTask, Vec<ClaimedStep>) {
+    let task = bench.plan(steps);
+    let steps = create(bench, std::slice::from_ref(&task)).await;
+    (task, steps)
+}
+
+/// Steps of a task as their first claims will say.
+fn known(task: &NewTask, which: impl Fn(usize, &[usize]) -> bool) -> Vec<ClaimedStep> {
+    let alone = |place: usize| {
+        let mut step = task.steps[place].clone();
+        step.parents.clear();
+        let mut claimed = ClaimedStep::first_of(&NewTask { steps: vec![step], ..task.clone() }).unwrap().remove(0);
+        claimed.lease.guarded = !task.steps.iter().any(|other| other.parents.contains(&place));
+        claimed.lease.planned = task.planned();
+        claimed
+    };
+    let places = (0..task.steps.len()).filter(|place| which(*place, &task.steps[*place].parents));
+    places.map(alone).collect()
+}
+
+fn ends(steps: &[ClaimedStep]) -> Vec<Completion> {
+    steps.iter().map(succeeded).collect()
+}
+
+/// Whether the tasks of these steps were completed at once.
+async fn complete(bench: &Bench, steps: &[ClaimedStep]) -> bool {
+    bench.store.complete_planned(&ends(steps)).await.unwrap()
+}
+
+async fn written(bench: &Bench) -> i64 {
+    bench.number("select count(*) from tasker.steps").await
+}
+
+async fn task_state(bench: &Bench, task: &NewTask) -> TaskState {
+    bench.store.task(task.task_uuid).await.unwrap().unwrap().status
+}
+
+/// Everything that rows say of a task but times and keys.
+async fn record(bench: &Bench, task: &NewTask) -> Vec<String> {
+    let said = "
+        select row_to_json(t)::jsonb - array['task_uuid', 'correlation_id', 'created_at', 'updated_at', 'completed_at']
+        from tasker.tasks t where task_uuid = $1
+        union all (
+            select row_to_json(s)::jsonb - array['step_uuid', 'task_uuid', 'created_at', 'updated_at', 'claimed_at']
+            from tasker.steps s where task_uuid = $1 order by step_uuid
+        ) union all (
+            select row_to_json(a)::jsonb - array['step_uuid', 'started_at', 'finished_at']
+            from tasker.attempts a join tasker.steps s using (step_uuid) where task_uuid = $1 order by step_uuid
+        ) union all (
+            select jsonb_build_array(parent.name, child.name)
+            from tasker.edges join tasker.steps parent on parent.step_uuid = parent_uuid
+            join tasker.steps child on child.step_uuid = child_uuid
+            where parent.task_uuid = $1 order by parent.name, child.name
+        ) union all (
+            select jsonb_build_array(s.name, t.attempt, from_state, to_state, reason, actor)
+            from tasker.transitions t left join tasker.steps s using (step_uuid)
+            where t.task_uuid = $1 order by s.name nulls first, sequence
+        )";
+    let rows: Vec<serde_json::Value> =
+        sqlx::query_scalar(said).bind(task.task_uuid).fetch_all(&bench.pool).await.unwrap();
+    rows.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_task_that_is_completed_at_once_is_written_as_if_it_had_been_step_by_step() {
+    let bench = Bench::new().await;
+    for shape in [&JOIN[..1], ROW, JOIN] {
+        let (whole, steps) = created(&bench, shape).await;
+        assert_eq!((task_state(&bench, &whole).await, bench.messages().await), (TaskState::StepsInProcess, 1));
+        assert!(complete(&bench, &steps).await);
+        assert_eq!((task_state(&bench, &whole).await, bench.messages().await), (TaskState::Complete, 0));
+
+        let by_steps = bench.task(shape).await;
+        loop {
+            let claimed = bench.claim(10).await;
+            if claimed.is_empty() {
+                break;
+            }
+            bench.complete(&claimed).await;
+        }
+        assert_eq!(record(&bench, &whole).await, record(&bench, &by_steps).await);
+    }
+}
+
+#[tokio::test]
+async fn many_tasks_of_several_namespaces_are_completed_at_once() {
+    let bench = Bench::new().await;
+    let elsewhere = bench.store.register_template(&template_of("Attic")).await.unwrap();
+    let here: Vec<_> = [JOIN, ROW, JOIN].iter().map(|shape| bench.plan(shape)).collect();
+    let there: Vec<_> = [ROW, JOIN].iter().map(|shape| plan(elsewhere, "Attic", shape)).collect();
+    let mut steps = create(&bench, &here).await;
+    steps.extend(create(&bench, &there).await);
+    steps.reverse();
+    assert!(complete(&bench, &steps).await);
+    for task in here.iter().chain(&there) {
+        assert_eq!(task_state(&bench, task).await, TaskState::Complete);
+    }
+    let left =
+        "select (select count(*) from pgmq.q_worker_bakery_queue) + (select count(*) from pgmq.q_worker_attic_queue)";
+    assert_eq!((written(&bench).await, bench.number(left).await), (18, 0));
+    let results = "select count(*) from tasker.steps where result ->> 'made by' = name";
+    assert_eq!(bench.number(results).await, 18);
+}
+
+#[tokio::test]
+async fn the_steps_are_counted_before_they_are_written() {
+    let bench = Bench::new().await;
+    let (task, _) = created(&bench, &[("a", &[]), ("b", &[]), ("c", &[0])]).await;
+    let view = bench.store.task(task.task_uuid).await.unwrap().unwrap();
+    assert_eq!((view.total_steps, view.in_progress_steps, view.pending_steps), (3, 2, 1));
+    assert_eq!((view.status, written(&bench).await), (TaskState::StepsInProcess, 0));
+}
+
+#[tokio::test]
+async fn who_asks_for_the_steps_has_them_written_and_they_end_one_by_one_then() {
+    let bench = Bench::new().await;
+    let (task, steps) = created(&bench, ROW).await;
+    assert_eq!(bench.state(&task, 0).await, StepState::InProgress);
+    assert_eq!(bench.state(&task, 1).await, StepState::Pending);
+    assert_eq!(bench.transitions(task.steps[0].step_uuid).await, ["pending>enqueued", "enqueued>in_progress"]);
+    assert!(!complete(&bench, &steps).await);
+    assert_eq!((written(&bench).await, bench.state(&task, 0).await), (3, StepState::InProgress));
+
+    assert_eq!(bench.complete(&steps[..1]).await.refused(), 0);
+    assert_eq!(bench.claim_one().await.name, "b");
+}
+
+#[tokio::test]
+async fn a_task_that_was_read_meanwhile_keeps_others_from_nothing_but_the_same_commit() {
+    let bench = Bench::new().await;
+    let tasks = [bench.plan(ROW), bench.plan(ROW)];
+    let steps = create(&bench, &tasks).await;
+    bench.state(&tasks[1], 0).await;
+    assert!(!complete(&bench, &steps).await);
+    let (of_first, of_second): (Vec<_>, Vec<_>) =
+        steps.into_iter().partition(|step| step.lease.task_uuid == tasks[0].task_uuid);
+    assert!(complete(&bench, &of_first).await);
+    assert_eq!(bench.complete(&of_second[..1]).await.refused(), 0);
+}
+
+#[tokio::test]
+async fn an_end_that_is_no_success_finds_the_steps_written() {
+    let bench = Bench::new().await;
+    let (failing, steps) = created(&bench, ROW).await;
+    let report = bench.store.complete_steps(&[failed(&steps[0])]).await.unwrap();
+    assert_eq!(report.accepted, [Acceptance::Accepted]);
+    assert_eq!(task_state(&bench, &failing).await, TaskState::BlockedByFailures);
+
+    let (retried, steps) = created(&bench, ROW).await;
+    let report = bench.store.complete_steps(&[to_be_retried(&steps[0], LEASE)]).await.unwrap();
+    assert_eq!(report.accepted, [Acceptance::Accepted]);
+    assert_eq!(bench.state(&retried, 0).await, StepState::WaitingForRetry);
+}
+
+#[tokio::test]
+async fn the_task_of_a_host_that_died_is_begun_again_when_its_lease_has_lapsed() {
+    let bench = Bench::new().await;
+    let (task, steps) = created(&bench, ROW).await;
+    assert_eq!(bench.claim(10).await.len(), 0);
+    bench.lapse_leases().await;
+    // Its steps are found by whoever reads the message, and the message is there for the next claim.
+    assert_eq!((bench.claim(10).await.len(), written(&bench).await, bench.messages().await), (0, 3, 1));
+    let again = bench.claim_one().await;
+    assert_eq!((again.name.as_str(), again.attempts, again.lapses, again.lease.claim), ("a", 1, 1, 2));
+
+    assert!(!complete(&bench, &steps).await);
+    assert_eq!(bench.complete(&steps[..1]).await.refused(), 1);
+    assert_eq!(bench.complete(&[again]).await.refused(), 0);
+    assert_eq!(bench.state(&task, 0).await, StepState::Complete);
+}
+
+#[tokio::test]
+async fn a_message_that_names_nothing_is_cleared_away_beside_one_of_a_planned_task() {
+    let bench = Bench::new().await;
+    created(&bench, ROW).await;
+    let stray = format!(r#"{{"task_uuid": "{}", "step_uuid": "{}"}}"#, Uuid::now_v7(), Uuid::now_v7());
+    sqlx::query(
+        "insert into pgmq.q_worker_bakery_queue (vt, message) values (now(), $1::jsonb), (now(), '{\"task_uuid\": 7}')",
+    )
+    .bind(stray)
+    .execute(&bench.pool)
+    .await
+    .unwrap();
+    bench.lapse_leases().await;
+    let first = bench.claim(10).await;
+    let names: Vec<_> = first.iter().chain(&bench.claim(10).await).map(|step| step.name.clone()).collect();
+    assert_eq!((names, bench.messages().await), (vec!["a".to_owned()], 1));
+    assert_eq!(bench.number("select count(*) from pgmq.a_worker_bakery_queue").await, 2);
+}
+
+#[tokio::test]
+async fn a_cancelled_task_ends_with_its_steps_and_takes_no_results() {
+    let bench = Bench::new().await;
+    let (task, steps) = created(&bench, ROW).await;
+    let operator = Operator { actor: "ada".into(), reason: "burnt".into() };
+    bench.store.cancel_task(task.task_uuid, &operator).await.unwrap();
+    assert!(!complete(&bench, &steps).await);
+    assert_eq!(bench.complete(&steps[..1]).await.refused(), 1);
+    for place in 0..3 {
+        assert_eq!(bench.state(&task, place).await, StepState::Cancelled);
+    }
+}
+
+#[tokio::test]
+async fn what_the_host_may_not_claim_is_written_and_queued() {
+    for change in ["paused_at = now()", "max_concurrent = 5"] {
+        let bench = Bench::new().await;
+        sqlx::query(sqlx::AssertSqlSafe(format!("update tasker.namespaces set {change}")))
+            .execute(&bench.pool)
+            .await
+            .unwrap();
+        let (task, steps) = created(&bench, ROW).await;
+        assert_eq!((bench.state(&task, 0).await, bench.messages().await), (StepState::Enqueued, 1), "{change}");
+        assert!(!complete(&bench, &steps).await);
+        assert_eq!(bench.complete(&steps[..1]).await.refused(), 1);
+        bench
+            .number("with open as (update tasker.namespaces set paused_at = null, max_concurrent = null) select 0::bigint")
+            .await;
+        assert_eq!(bench.claim_one().await.name, "a");
+    }
+}
+
+#[tokio::test]
+async fn a_running_step_may_store_progress_renew_its_lease_and_be_put_back() {
+    let bench = Bench::new().await;
+    let (task, steps) = created(&bench, ROW).await;
+    let progress = Checkpoint { cursor: raw("7"), items_processed: 7, accumulated_results: None };
+    assert!(bench.store.save_checkpoint(&steps[0].lease, &progress).await.unwrap().is_some());
+
+    let (_, renewed) = created(&bench, ROW).await;
+    assert!(bench.store.renew_leases(&[renewed[0].lease.clone()], LEASE).await.unwrap().is_empty());
+
+    let (_, put_back) = created(&bench, ROW).await;
+    assert_eq!(bench.store.release_steps(&[put_back[0].lease.clone()]).await.unwrap(), 1);
+    let again = bench.claim_one().await;
+    assert_eq!((again.lease.step_uuid, again.attempts), (put_back[0].lease.step_uuid, 1));
+    assert_eq!(bench.state(&task, 0).await, StepState::InProgress);
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_stored_leaves_the_task_for_its_ends_one_by_one() {
+    let bench = Bench::new().await;
+    let (task, steps) = created(&bench, ROW).await;
+    let mut completions = ends(&steps);
+    completions[0].attempt.host = "\0".into();
+    assert!(!bench.store.complete_planned(&completions).await.unwrap());
+    assert_eq!((written(&bench).await, bench.messages().await), (0, 1));
+    assert_eq!(bench.complete(&steps[..1]).await.refused(), 0);
+    assert_eq!(bench.state(&task, 0).await, StepState::Complete);
+}
+
+#[tokio::test]
+async fn ends_that_are_sent_again_change_nothing() {
+    let bench = Bench::new().await;
+    let (task, steps) = created(&bench, JOIN).await;
+    assert!(complete(&bench, &steps).await);
+    let before = record(&bench, &task).await;
+    assert!(!complete(&bench, &steps).await);
+    assert_eq!(bench.complete(&steps).await.refused(), 4);
+    assert_eq!(record(&bench, &task).await, before);
+}
+
+#[tokio::test]
+async fn ends_that_are_not_those_of_all_steps_are_refused_whole() {
+    let bench = Bench::new().await;
+    let (task, mut steps) = created(&bench, ROW).await;
+    steps[2].lease.step_uuid = Uuid::now_v7();
+    let error = bench.store.complete_planned(&ends(&steps)).await.unwrap_err();
+    assert!(error.to_string().contains("not those of all steps"), "{error}");
+    assert_eq!((written(&bench).await, task_state(&bench, &task).await), (0, TaskState::StepsInProcess));
+}
+
+#[tokio::test]
+async fn a_duplicate_of_a_planned_task_is_left_out() {
+    let bench = Bench::new().await;
+    let first = NewTask { identity: Some([7; 32]), ..bench.plan(ROW) };
+    let second = NewTask { identity: Some([7; 32]), ..bench.plan(ROW) };
+    let steps = create(&bench, &[first.clone(), second.clone()]).await;
+    assert_eq!(bench.messages().await, 1);
+    assert!(bench.store.task(second.task_uuid).await.unwrap().is_none());
+    let of_first: Vec<_> = steps.into_iter().filter(|step| step.lease.task_uuid == first.task_uuid).collect();
+    assert!(complete(&bench, &of_first).await);
+}
+
+#[test]
+fn only_small_tasks_that_do_not_grow_are_planned() {
+    let template = Uuid::now_v7();
+    let names: Vec<_> = (0..33).map(|place| place.to_string()).collect();
+    let steps: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), &[][..])).collect();
+    assert_eq!(plan(template, NAMESPACE, &steps[..32]).planned().map(std::num::NonZero::get), Some(32));
+    assert_eq!(plan(template, NAMESPACE, &steps).planned(), None);
+    assert_eq!(plan(template, NAMESPACE, &[]).planned(), None);
+    assert_eq!(NewTask { grows: true, ..plan(template, NAMESPACE, ROW) }.planned(), None);
+    let mut out_of_order = plan(template, NAMESPACE, ROW);
+    out_of_order.steps.reverse();
+    assert_eq!(out_of_order.planned(), None);
+}

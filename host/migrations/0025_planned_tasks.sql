@@ -51,7 +51,8 @@ begin
 end
 $$;
 
--- Completes planned tasks with all their steps, or does nothing and answers false, where the steps of one are written by now.
+-- Completes planned tasks with all their steps, or does nothing and answers false: where the steps of one are written by now, or
+-- some may not be claimed any more, because their namespace is paused or bounded. (Those without a message are not yet.)
 -- The completions are of all steps of these tasks, each successful, in the order of the tasks' keys and then of the steps'.
 create function tasker.complete_planned(
     p_tasks uuid[], p_completions tasker.completion[], p_with_events boolean
@@ -75,6 +76,13 @@ begin
         return false;
     end if;
     if cardinality(v_steps) > cardinality(p_tasks) then
+        if exists (
+            select from tasker.namespaces
+            where name = any (array(select namespace from unnest(p_completions) where message is not null))
+                and (paused_at is not null or max_concurrent is not null)
+        ) then
+            return false;
+        end if;
         insert into tasker.edges (parent_uuid, child_uuid)
         select (it).parent_uuid, (it).child_uuid
         from (select unnest(planned_edges) as it from tasker.tasks where task_uuid = any (p_tasks)) each;

@@ -10,6 +10,7 @@ use tasker_wasm_host::store::{ClaimedStep, GoOn, Verdict};
 use uuid::Uuid;
 
 use super::cluster::{Cluster, Complaint, Due, Ended};
+use super::script::End;
 
 /// Most steps of a task that are run ahead one after the other.
 const TURNS: usize = 3;
@@ -41,6 +42,30 @@ pub async fn run_ahead(
         }
     }
     Ok(ended.len() - own)
+}
+
+/// The ends of all steps of a planned task that this host holds all first steps of, as if it had run them, where each succeeds
+/// the first time.
+pub async fn whole(
+    cluster: &Cluster<'_>,
+    task: Uuid,
+    held: &[Arc<ClaimedStep>],
+) -> Result<Option<Vec<Ended>>, Complaint> {
+    let mut ended = Vec::new();
+    let mut next: Vec<_> = held.iter().filter(|step| step.lease.task_uuid == task).cloned().collect();
+    while !next.is_empty() {
+        for step in next {
+            let (_, script, turn) = cluster.turn(&step)?;
+            let first = &script.turns[turn];
+            if first.end != End::Succeed || !first.checkpoints.is_empty() || script.races {
+                return Ok(None);
+            }
+            ended.push(cluster.end(&step, first.end, Due::Either).await?);
+        }
+        next = following(cluster, &Results::new(), &ended)?.into_iter().map(Arc::new).collect();
+    }
+    let all = ended.first().and_then(|end| end.step.lease.planned).map_or(0, |steps| steps.get() as usize);
+    Ok((ended.len() == all).then_some(ended))
 }
 
 /// Some of the steps that follow, which the host has begun with and that have not ended.

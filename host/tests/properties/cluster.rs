@@ -57,6 +57,8 @@ pub struct Seen {
     pub claimed: usize,
     /// Ends that were committed with those of what they waited for.
     pub ahead: usize,
+    /// Tasks that were completed with all their steps at once.
+    pub whole: usize,
 }
 
 /// Why a case failed before it came to rest.
@@ -247,8 +249,10 @@ impl Cluster<'_> {
     pub async fn live_steps(&self) -> Result<i64, Complaint> {
         let tasks: Vec<Uuid> = self.tasks.keys().copied().collect();
         sqlx::query_scalar(
-            "select count(*) from tasker.steps
-            where task_uuid = any ($1) and state in ('enqueued', 'in_progress', 'waiting_for_retry')",
+            "select (
+                select count(*) from tasker.steps
+                where task_uuid = any ($1) and state in ('enqueued', 'in_progress', 'waiting_for_retry')
+            ) + (select count(*) from tasker.tasks where task_uuid = any ($1) and planned_steps is not null)",
         )
         .bind(tasks)
         .fetch_one(self.pool)

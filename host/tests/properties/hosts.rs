@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tasker_wasm_host::store::{Acceptance, Checkpoint, ClaimRequest, ClaimedStep, Completion, GoOn, Lease, Verdict};
 use uuid::Uuid;
 
-use super::ahead::{Results, begun, end_unclaimed, run_ahead};
+use super::ahead::{Results, begun, end_unclaimed, run_ahead, whole};
 use super::cluster::{Cluster, Complaint, Due, Ended, told};
 use super::script::End;
 use super::support::{LEASE, raw};
@@ -65,6 +65,7 @@ impl Host {
                 late.append(&mut self.twice);
                 self.commit(cluster, rng, late).await
             }
+            17 if rng.bool() => self.complete_planned(cluster, rng).await,
             17 => self.renew(cluster).await,
             18.. if self.is_idle() => self.look_for_work(cluster, rng).await,
             18 => cluster.enqueue_due().await,
@@ -149,6 +150,34 @@ impl Host {
                 Ok(())
             }
         }
+    }
+
+    /// Begins with first steps of a task that was created for this host.
+    pub fn begin(&mut self, cluster: &Cluster<'_>, steps: Vec<ClaimedStep>) -> Result<(), Complaint> {
+        for step in steps {
+            cluster.check_claim(&step)?;
+            self.held.push(Arc::new(step));
+        }
+        Ok(())
+    }
+
+    /// Completes a planned task at once, unless its steps are written by now.
+    async fn complete_planned(&mut self, cluster: &Cluster<'_>, rng: &mut Rng) -> Result<(), Complaint> {
+        let planned: Vec<_> = self.held.iter().filter(|step| step.lease.planned.is_some()).collect();
+        let Some(task) = rng.choice(planned).map(|step| step.lease.task_uuid) else { return Ok(()) };
+        let Some(ended) = whole(cluster, task, &self.held).await? else { return Ok(()) };
+        let completions: Vec<Completion> = ended.iter().map(|one| one.completion.clone()).collect();
+        if cluster.store.complete_planned(&completions).await.map_err(told("complete_planned"))? {
+            self.held.retain(|step| step.lease.task_uuid != task);
+            for one in &ended {
+                if cluster.newest_claim(&one.step) == 0 {
+                    cluster.check_claim(&one.step)?;
+                }
+                cluster.note_accepted(one);
+            }
+            cluster.seen.lock().unwrap().whole += 1;
+        }
+        Ok(())
     }
 
     /// Commits results; one whose growth was planned too early is planned and sent again.

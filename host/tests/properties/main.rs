@@ -22,6 +22,7 @@ mod verdict;
 mod workflow;
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,13 @@ use fastrand::Rng;
 use futures::future::try_join_all;
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
-use tasker_wasm_host::store::{NewTemplate, Store};
+use tasker_wasm_host::store::{ClaimedStep, CreationReport, EagerClaim, NewTask, NewTemplate, Store, StoreError};
 use tasker_wasm_host::template;
 use uuid::Uuid;
 
 use cluster::{Cluster, Seen, Task};
 use hosts::Host;
-use support::{TestDatabase, raw};
+use support::{LEASE, TestDatabase, raw};
 use workflow::Workflow;
 
 const CASES: u64 = 500;
@@ -95,6 +96,7 @@ struct Totals {
     outgrown: usize,
     refused: usize,
     ahead: usize,
+    whole: usize,
 }
 
 impl Totals {
@@ -107,6 +109,7 @@ impl Totals {
         self.outgrown += other.outgrown;
         self.refused += other.refused;
         self.ahead += other.ahead;
+        self.whole += other.whole;
     }
 }
 
@@ -115,11 +118,13 @@ async fn run(store: &Store, pool: &PgPool, lane: usize, seed: u64) -> Result<Tot
     let mut rng = Rng::with_seed(seed);
     let namespaces: Vec<String> = (0..2).map(|number| format!("lane{lane}_{number}")).collect();
     let at_once = rng.u8(..10) < 4;
-    let mut tasks = HashMap::new();
+    let (mut tasks, mut begun) = (HashMap::new(), Vec::new());
     for number in 0..*rng.choice(&[1, 1, 1, 2, 3]).unwrap() {
         let namespace = rng.choice(&namespaces).unwrap().clone();
         let workflow = Workflow::draw(&mut rng, format!("case_{seed}_{number}"), namespace);
-        let task = create(store, workflow).await.map_err(|complaint| format!("seed {seed}: {complaint}"))?;
+        let created = create(store, &mut rng, workflow).await;
+        let (task, claimed) = created.map_err(|complaint| format!("seed {seed}: {complaint}"))?;
+        begun.push(claimed);
         tasks.insert(task.uuid, task);
     }
     // A namespace without a template has no queue yet.
@@ -136,7 +141,7 @@ async fn run(store: &Store, pool: &PgPool, lane: usize, seed: u64) -> Result<Tot
         at_rest: AtomicBool::new(false),
         changes: AtomicU64::new(0),
     };
-    let played = tokio::time::timeout(PATIENCE, play(&cluster, &mut rng)).await;
+    let played = tokio::time::timeout(PATIENCE, play(&cluster, &mut rng, begun)).await;
     let complaint = match played {
         Ok(Ok(())) => None,
         Ok(Err(complaint)) => Some(complaint),
@@ -169,15 +174,17 @@ async fn run(store: &Store, pool: &PgPool, lane: usize, seed: u64) -> Result<Tot
     let seen = cluster.seen.into_inner().unwrap();
     totals.claims = seen.claimed;
     totals.growths = seen.growths.values().sum::<i32>() as usize;
-    (totals.outgrown, totals.refused, totals.ahead) = (seen.outgrown, seen.refused, seen.ahead);
+    (totals.outgrown, totals.refused, totals.ahead, totals.whole) =
+        (seen.outgrown, seen.refused, seen.ahead, seen.whole);
     if report.is_empty() {
         return Ok(totals);
     }
     Err(format!("seed {seed} (run it again with PROPERTY_SEED={seed}):\n{}", report.join("\n")))
 }
 
-/// Registers the template, plans and creates the task as a host would.
-async fn create(store: &Store, workflow: Workflow) -> Result<Task, String> {
+/// Registers the template, plans and creates the task as a host would, which may begin with it. Answers the steps it has claimed
+/// then.
+async fn create(store: &Store, rng: &mut Rng, workflow: Workflow) -> Result<(Task, Vec<ClaimedStep>), String> {
     let text = workflow.template().to_string();
     let template = template::parse("case", &text).map_err(|error| format!("{error}\n{text}"))?.template;
     let new = NewTemplate {
@@ -205,21 +212,56 @@ async fn create(store: &Store, workflow: Workflow) -> Result<Task, String> {
         idempotency_key: None,
     };
     let mut uuid: Option<Uuid> = None;
+    let mut begun = Vec::new();
     // The second is the same task, so it is not created.
     for _ in 0..2 {
         let task = plan_task(&row, request.clone(), "test").map_err(|error| error.to_string())?;
-        let created = store.create_tasks(std::slice::from_ref(&task)).await.map_err(|error| error.to_string())?;
+        let (created, claimed) = match task.planned().filter(|_| rng.bool()) {
+            Some(planned) => plan_and_begin(store, &task, planned).await?,
+            None => (store.create_tasks(std::slice::from_ref(&task)).await.map_err(told)?, Vec::new()),
+        };
+        begun.extend(claimed);
         if created.duplicates != [uuid] {
             return Err(format!("a request was answered {created:?}, and is the one of {uuid:?}"));
         }
         uuid = uuid.or(Some(task.task_uuid));
     }
-    Ok(Task { uuid: uuid.unwrap(), workflow, template })
+    Ok((Task { uuid: uuid.unwrap(), workflow, template }, begun))
 }
 
-/// Lets hosts work until nothing is left to do.
-async fn play(cluster: &Cluster<'_>, rng: &mut Rng) -> Result<(), String> {
+/// Creates a task whose steps are written later. Answers its first steps, which are claimed.
+async fn plan_and_begin(
+    store: &Store,
+    task: &NewTask,
+    planned: NonZero<u32>,
+) -> Result<(CreationReport, Vec<ClaimedStep>), String> {
+    let mut first = ClaimedStep::first_of(task).map_err(|error| error.to_string())?;
+    let claim = EagerClaim {
+        host: "a host".into(),
+        steps: first.iter().map(|step| step.lease.step_uuid).collect(),
+        planned: [task.task_uuid].into(),
+        lease: LEASE,
+    };
+    let (created, claimed) = store.create_and_claim(std::slice::from_ref(task), &claim).await.map_err(told)?;
+    first.retain(|step| claimed.contains_key(&step.lease.step_uuid));
+    for step in &mut first {
+        step.lease.message_id.learn(claimed[&step.lease.step_uuid]);
+        step.lease.planned = Some(planned);
+    }
+    Ok((created, first))
+}
+
+fn told(error: StoreError) -> String {
+    error.to_string()
+}
+
+/// Lets hosts work until nothing is left to do. Some have begun with steps.
+async fn play(cluster: &Cluster<'_>, rng: &mut Rng, begun: Vec<Vec<ClaimedStep>>) -> Result<(), String> {
     let mut hosts: Vec<Host> = (0..rng.usize(1..=4)).map(Host::new).collect();
+    for steps in begun {
+        let host = rng.usize(..hosts.len());
+        hosts[host].begin(cluster, steps)?;
+    }
     if cluster.at_once {
         let drivers = hosts.into_iter().map(|mut host| {
             let mut rng = rng.fork();

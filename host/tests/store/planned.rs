@@ -243,9 +243,28 @@ async fn what_the_host_may_not_claim_is_written_and_queued() {
         assert!(!complete(&bench, &steps).await);
         assert_eq!(bench.complete(&steps[..1]).await.refused(), 1);
         bench
-            .number("with open as (update tasker.namespaces set paused_at = null, max_concurrent = null) select 0::bigint")
+            .number(
+                "with open as (update tasker.namespaces set paused_at = null, max_concurrent = null) select 0::bigint",
+            )
             .await;
         assert_eq!(bench.claim_one().await.name, "a");
+    }
+}
+
+#[tokio::test]
+async fn what_follows_the_first_steps_is_not_completed_where_the_host_may_not_claim_it_any_more() {
+    for change in ["paused_at = now()", "max_concurrent = 5"] {
+        let bench = Bench::new().await;
+        let (_, alone) = created(&bench, &ROW[..1]).await;
+        let (task, steps) = created(&bench, ROW).await;
+        sqlx::query(sqlx::AssertSqlSafe(format!("update tasker.namespaces set {change}")))
+            .execute(&bench.pool)
+            .await
+            .unwrap();
+        assert!(complete(&bench, &alone).await);
+        assert!(!complete(&bench, &steps).await);
+        assert_eq!(bench.complete(&steps[..1]).await.refused(), 0);
+        assert_eq!(bench.state(&task, 1).await, StepState::Enqueued);
     }
 }
 

@@ -6,7 +6,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde_json::json;
 use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use uuid::Uuid;
 
 /// A lease short enough that a test need not wait long for it to lapse.
 const SHORT_LEASE: &str = "[common.queues]\ndefault_visibility_timeout_seconds = 3\n";
@@ -46,6 +50,56 @@ async fn a_host_killed_in_the_middle_of_200_tasks_loses_nothing_and_repeats_no_r
     let completions = "select count(*) from tasker.transitions where step_uuid is not null and to_state = 'complete'";
     let completions: i64 = sqlx::query_scalar(completions).fetch_one(database.pool()).await.unwrap();
     assert_eq!(completions, 800, "each step completed once");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_host_killed_while_it_begins_with_the_tasks_it_creates_loses_none_that_it_has_confirmed() {
+    let database = TestDatabase::create().await;
+    for processes in [1, 2] {
+        let config = format!("{SHORT_LEASE}\n[worker]\nprocesses = {processes}\n");
+        let settings = || Settings { packages: &["linear"], config: &config };
+        let host = HostProcess::start(&database, settings()).await;
+        let (confirmed, mut heard) = mpsc::unbounded_channel();
+        let mut clients = JoinSet::new();
+        for _ in 0..4 {
+            let (api, confirmed) = (host.api().fresh(), confirmed.clone());
+            clients.spawn(async move {
+                loop {
+                    let task = json!({
+                        "name": "mathematical_sequence", "namespace": "linear_workflow", "version": "1.0.0",
+                        "context": {"even_number": 4}, "initiator": "test", "source_system": "test",
+                        "reason": "a test", "idempotency_key": Uuid::now_v7(),
+                    });
+                    let answer = api.post("/v1/tasks", &task).await;
+                    confirmed.send(answer.body["task_uuid"].as_str().unwrap().parse::<Uuid>().unwrap()).unwrap();
+                }
+            });
+        }
+        let mut tasks = Vec::new();
+        heard.recv_many(&mut tasks, 1).await;
+        while tasks.len() < 100 {
+            heard.recv_many(&mut tasks, 100).await;
+        }
+        host.signal(Signal::SIGKILL);
+        host.ended().await;
+        // A client ends when nobody answers it.
+        while clients.join_next().await.is_some() {}
+        drop(confirmed);
+        while heard.recv_many(&mut tasks, 100).await > 0 {}
+
+        let second = HostProcess::start(&database, settings()).await;
+        for task in &tasks {
+            let view = wait_for(&database.store, *task, &["complete", "blocked_by_failures"]).await;
+            assert_eq!(view.status.as_str(), "complete");
+        }
+        second.stop().await;
+    }
+    let twice = "select count(*) from (
+        select from tasker.transitions where step_uuid is not null and to_state = 'complete'
+        group by step_uuid having count(*) > 1
+    ) twice";
+    assert_eq!(sqlx::query_scalar::<_, i64>(twice).fetch_one(database.pool()).await.unwrap(), 0);
     database.drop().await;
 }
 

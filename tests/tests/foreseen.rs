@@ -193,6 +193,38 @@ async fn nothing_is_left_of_the_attempts_of_a_task_that_is_not_created() {
     database.drop().await;
 }
 
+#[tokio::test]
+async fn the_steps_of_a_task_are_written_once_when_all_have_ended() {
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let (task, _) = create_in(&host).await;
+    wait_for(&database.store, task, &["complete"]).await;
+    let written = "select count(*) from tasker.steps where xmin = (select xmin from tasker.tasks)";
+    assert_eq!(sqlx::query_scalar::<_, i64>(written).fetch_one(database.pool()).await.unwrap(), ALL_STEPS as i64);
+    assert_eq!(history(&database, task, "linear_step_4").await, "enqueued in_progress complete");
+    host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn the_steps_of_a_task_that_takes_longer_are_written_while_they_run() {
+    let database = TestDatabase::create().await;
+    let host = Host::start(&config(&database, &["probe"])).await.unwrap();
+    let (task, _) = create_of(&host, "probe", "sleep", r#"{"ms": 3000}"#).await;
+    // Not by the views, which have them written.
+    let written = async || {
+        let steps = "select state::text, claimed_by is not null from tasker.steps";
+        sqlx::query_as::<_, (String, bool)>(steps).fetch_all(database.pool()).await.unwrap()
+    };
+    while written().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(written().await, [("in_progress".to_owned(), true)]);
+    wait_for(&database.store, task, &["complete"]).await;
+    host.drain().await;
+    database.drop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_tasks_that_come_at_once_no_step_is_lost_between_two_claims() {
     const CLIENTS: usize = 16;

@@ -40,52 +40,60 @@ pub(super) struct Standing {
     rest: Option<Duration>,
 }
 
-struct Task<'a> {
-    lease: &'a Lease,
+/// What is known of a task.
+struct Task {
+    /// How many steps it has, if they are not written yet.
+    planned: Option<usize>,
+    /// Those that have ended, and those that are this host's at all.
     ends: usize,
+    steps: usize,
+    /// Whether all ends are successes that add nothing.
+    are_successes: bool,
     /// Whether it is known that the steps are this host's, or will be with the others that have ended.
     is_decided: bool,
-    may_be_whole: bool,
+    /// Whether one that computes waits for the commit of what has ended.
+    is_wanted: bool,
+    /// How long the steps need not be written yet.
+    left: Duration,
+}
+
+impl Task {
+    fn turn(&self) -> Turn {
+        let may_be_whole = self.planned.is_some() && self.are_successes;
+        if !self.is_decided {
+            Turn::Wait
+        } else if may_be_whole && self.planned == Some(self.ends) {
+            Turn::Whole
+        } else if may_be_whole && self.steps > self.ends && !self.is_wanted && !self.left.is_zero() {
+            Turn::Wait
+        } else {
+            Turn::Now
+        }
+    }
 }
 
 impl Standing {
     pub(super) fn of(shared: &Shared, ends: &[Finished], onwards: &Onwards<'_>) -> Self {
-        let mut tasks: HashMap<Uuid, Task<'_>> = HashMap::new();
+        let may_wait = !shared.draining.is_cancelled() && ends.len() < BATCH;
+        let mut tasks: HashMap<Uuid, Task> = HashMap::new();
         for Finished { end, output } in ends {
             let lease = end.lease();
-            let task = tasks.entry(lease.task_uuid).or_insert(Task {
-                lease,
+            let task = tasks.entry(lease.task_uuid).or_insert_with(|| Task {
+                planned: lease.planned.map(|steps| steps.get() as usize),
                 ends: 0,
+                steps: lease.planned.map_or(0, |_| shared.in_flight.of_task(lease.task_uuid)),
+                are_successes: true,
                 is_decided: true,
-                may_be_whole: lease.planned.is_some(),
+                is_wanted: lease.planned.is_some() && onwards.is_wanted(lease.task_uuid),
+                left: if may_wait { left(lease) } else { Duration::ZERO },
             });
             task.ends += 1;
             task.is_decided &= output.is_done() || onwards.has(lease.step_uuid);
-            task.may_be_whole &= may_be_of_whole(end);
+            task.are_successes &= is_success(end);
         }
-        let may_wait = !shared.draining.is_cancelled() && ends.len() < BATCH;
-        let mut rest: Option<Duration> = None;
-        let mut turn = |task: &Task<'_>| {
-            let left = left(task.lease);
-            let all = task.lease.planned.map_or(0, |steps| steps.get() as usize);
-            if !task.is_decided {
-                Turn::Wait
-            } else if task.may_be_whole && task.ends == all {
-                Turn::Whole
-            } else if task.may_be_whole
-                && may_wait
-                && !left.is_zero()
-                && !onwards.is_wanted(task.lease.task_uuid)
-                && shared.in_flight.of_task(task.lease.task_uuid) > task.ends
-            {
-                rest = Some(rest.map_or(left, |rest| rest.min(left)));
-                Turn::Wait
-            } else {
-                Turn::Now
-            }
-        };
-        let turns = tasks.iter().map(|(task, standing)| (*task, turn(standing))).collect();
-        Self { turns, rest }
+        let turns: HashMap<_, _> = tasks.iter().map(|(uuid, task)| (*uuid, task.turn())).collect();
+        let resting = tasks.values().filter(|task| task.is_decided && task.turn() == Turn::Wait);
+        Self { turns, rest: resting.map(|task| task.left).min() }
     }
 
     /// How long those that wait for more ends may do so. None where there are none.
@@ -99,7 +107,8 @@ impl Standing {
     }
 }
 
-fn may_be_of_whole(end: &End) -> bool {
+/// Whether it says no more than that the step is complete, and may still be said with all others of its task.
+fn is_success(end: &End) -> bool {
     match end {
         End::Attempt(ended) => {
             ended.is_planned && matches!(ended.completion.verdict, Verdict::Complete { .. }) && ended.deciding.is_none()
@@ -136,6 +145,50 @@ pub(super) async fn run(shared: Arc<Shared>) {
             if written.len() == tasks.len() {
                 break;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of two steps in a row that has ended while the other computes.
+    const HALF: Task = Task {
+        planned: Some(2),
+        ends: 1,
+        steps: 2,
+        are_successes: true,
+        is_decided: true,
+        is_wanted: false,
+        left: HOLD,
+    };
+
+    #[test]
+    fn ends_wait_as_long_as_another_step_of_their_task_computes_and_are_committed_together() {
+        assert_eq!(HALF.turn(), Turn::Wait);
+        assert_eq!(Task { ends: 2, ..HALF }.turn(), Turn::Whole);
+        assert_eq!(Task { ends: 2, left: Duration::ZERO, ..HALF }.turn(), Turn::Whole);
+    }
+
+    #[test]
+    fn ends_do_not_wait_where_nothing_comes_of_it_or_somebody_waits_for_them() {
+        for task in [
+            Task { steps: 1, ..HALF },
+            Task { is_wanted: true, ..HALF },
+            Task { left: Duration::ZERO, ..HALF },
+            Task { are_successes: false, ..HALF },
+            Task { planned: None, ..HALF },
+            Task { ends: 2, are_successes: false, ..HALF },
+        ] {
+            assert_eq!(task.turn(), Turn::Now);
+        }
+    }
+
+    #[test]
+    fn no_end_is_committed_before_its_task_is_created() {
+        for task in [HALF, Task { ends: 2, ..HALF }, Task { planned: None, ..HALF }] {
+            assert_eq!(Task { is_decided: false, ..task }.turn(), Turn::Wait);
         }
     }
 }

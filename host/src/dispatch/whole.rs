@@ -1,5 +1,5 @@
-//! The commit of planned tasks all of whose steps have ended (`planned`), over a connection of its own: it waits for no other
-//! commit, and none for it.
+//! The commit of planned tasks all of whose steps have ended (`planned`), over a connection of its own: it is made at the same
+//! time as that of other ends.
 
 use std::collections::HashSet;
 

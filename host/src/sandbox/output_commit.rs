@@ -75,7 +75,7 @@ impl OutputCommit {
         }
     }
 
-    /// Returns when it is durable. Never if it has failed: whoever waits is to be stopped, see [`OutputCommit::failed`].
+    /// Returns when it is durable, and asks that it be made soon. Never if it has failed: whoever waits is to be stopped, see [`OutputCommit::failed`].
     pub async fn wait(&self) {
         let Some(commit) = &self.0 else { return };
         if !self.is_done() && !commit.wanted.swap(true, Ordering::Relaxed) {
@@ -124,6 +124,18 @@ mod tests {
         assert_eq!((commit.decided().now_or_never(), commit.has_failed()), (Some(()), false));
         assert!(commit.is_done());
         assert_eq!((commit.wait().now_or_never(), commit.failed().now_or_never()), (Some(()), None));
+    }
+
+    #[test]
+    fn who_puts_a_commit_off_hears_that_somebody_waits_for_it() {
+        let committer = Arc::<Notify>::default();
+        let (notice, commit) = OutputCommit::to_be_made(committer.clone());
+        assert!(
+            !commit.is_done() && commit.decided().now_or_never().is_none() && commit.failed().now_or_never().is_none()
+        );
+        assert!(!notice.is_wanted());
+        assert_eq!(commit.wait().now_or_never(), None);
+        assert!(notice.is_wanted() && committer.notified().now_or_never().is_some());
     }
 
     #[test]

@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use sqlx::{Executor, PgPool};
-use tasker_wasm_host::store::{ClaimedStep, GoOn, Store};
+use tasker_wasm_host::store::{
+    ClaimedStep, Completion, EagerClaim, GoOn, Lease, MessageId, NewTask, Store, TemplateRow,
+};
 use tasker_wasm_host::template;
-use tasker_wasm_tests::{LEASE, OwnServer, TestDatabase, claim_of, create_tasks, package, registered, succeeded};
+use tasker_wasm_tests::{LEASE, OwnServer, TestDatabase, claim_of, create_tasks, package, registered, succeeded, task};
 
 const NAMESPACE: &str = "linear_workflow";
 const TEMPLATE: &str = "mathematical_sequence";
@@ -20,6 +22,10 @@ const CREATE: u64 = 3_713;
 const STEP: u64 = 2_286;
 /// Bytes for a step of a task that runs alone: one is claimed, and the host goes on with the others.
 const STEP_ALONE: u64 = 1_959;
+/// Bytes that a task of four steps writes whose steps are written when all have ended: when it is created, and then, each time
+/// with a hundred others.
+const CREATE_PLANNED: u64 = 1_785;
+const COMPLETE_PLANNED: u64 = 7_632;
 
 async fn written(server: &OwnServer) -> u64 {
     let position = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
@@ -36,6 +42,31 @@ async fn complete(store: &Store, steps: &[ClaimedStep], go_on: &GoOn) -> Vec<Cla
     let report = store.complete_and_go_on(&completions, go_on, &mut claimed).await.expect("steps can be completed");
     assert_eq!(report.refused(), 0);
     claimed
+}
+
+fn planned(template: &TemplateRow, tasks: usize) -> Vec<NewTask> {
+    (0..tasks).map(|_| task(template, r#"{"even_number": 6}"#).expect("a task can be planned")).collect()
+}
+
+/// Creates tasks and begins with them. Answers the ends of all their steps.
+async fn create_planned(store: &Store, tasks: &[NewTask]) -> Vec<Completion> {
+    let first: Vec<_> = tasks.iter().flat_map(|task| ClaimedStep::first_of(task).expect("JSON")).collect();
+    let claim = EagerClaim {
+        host: "test".into(),
+        steps: first.iter().map(|step| step.lease.step_uuid).collect(),
+        planned: tasks.iter().map(|task| task.task_uuid).collect(),
+        lease: LEASE,
+    };
+    let (_, claimed) = store.create_and_claim(tasks, &claim).await.expect("tasks can be created");
+    let ends = first.iter().zip(tasks).flat_map(|(first, task)| {
+        first.lease.message_id.learn(claimed[&first.lease.step_uuid]);
+        task.steps.iter().enumerate().map(|(place, step)| {
+            let message_id = if place == 0 { first.lease.message_id.clone() } else { MessageId::default() };
+            let lease = Lease { step_uuid: step.step_uuid, message_id, ..first.lease.clone() };
+            succeeded(&ClaimedStep { lease, ..first.clone() })
+        })
+    });
+    ends.collect()
 }
 
 /// Rows of the indexes of a schema that were read by those who are gone.
@@ -87,7 +118,7 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
     }
     server.pool.execute("select pg_reload_conf()").await.expect("the settings are read");
     let loaded = template::load(&package("linear").join("template.yaml")).expect("the example's template");
-    registered(&server.store, &loaded).await.expect("the template can be registered");
+    let template = registered(&server.store, &loaded).await.expect("the template can be registered");
     let nothing = GoOn::default();
     let go_on = GoOn { namespaces: vec![NAMESPACE.into()], places: vec![1], lease: LEASE, ..GoOn::default() };
 
@@ -117,10 +148,18 @@ async fn what_a_step_writes_to_the_database_is_what_is_recorded() {
         }
     }
     let gone_on = written(&server).await;
+    let tasks = planned(&template, 100);
+    let before_planned = written(&server).await;
+    let ends = create_planned(&server.store, &tasks).await;
+    let created_planned = written(&server).await;
+    assert!(server.store.complete_planned(&ends).await.expect("tasks can be completed"));
+    let completed_planned = written(&server).await;
     server.stop().await;
 
     check("a task", (created - before) / 100, CREATE);
     check("a step among others", (completed - created) / steps, STEP);
+    check("a planned task", (created_planned - before_planned) / 100, CREATE_PLANNED);
+    check("its end", (completed_planned - created_planned) / 100, COMPLETE_PLANNED);
     check("a step that runs alone", (gone_on - alone) / (20 * STEPS), STEP_ALONE);
 }
 

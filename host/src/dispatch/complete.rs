@@ -7,7 +7,8 @@
 //! What may run next is claimed in the same commit (`onwards`), so a chain of steps costs a commit for each and no claim.
 //! While a commit is made, what follows the ends that arrive begins already, as far as it is known: of a chain of short
 //! steps several have ended by the time the next commit is made, and it claims and ends them all. The same while a task is
-//! created. Nothing of a step is seen outside before it is claimed, so this is the same history in fewer commits.
+//! created: one that is short ends as a whole (`planned`). Nothing of a step is seen outside before it is claimed, so this is
+//! the same history in fewer commits.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -175,8 +176,7 @@ impl<'a> Channel<'a> {
     /// them.
     fn round(&mut self, onwards: &Onwards<'_>) -> Round {
         let standing = Standing::of(self.shared, &self.ends, onwards);
-        let mut round = Round::default();
-        round.rest = standing.rest();
+        let mut round = Round { rest: standing.rest(), ..Round::default() };
         let mut now = Vec::new();
         for finished in std::mem::take(&mut self.ends) {
             match standing.turn(finished.end.lease().task_uuid) {

@@ -151,7 +151,7 @@ pub struct EagerClaim {
     pub steps: HashSet<Uuid>,
     /// Tasks all of whose first steps are among these: their steps are written later, all of them at once where
     /// [they all succeed](Store::complete_planned) before anybody else asks for one. Until then they stand in the task's row. Their
-    /// [leases](Lease::planned) say so.
+    /// [leases](super::Lease::planned) say so.
     pub planned: HashSet<Uuid>,
     /// For how long the steps are its own unless renewed.
     pub lease: Duration,

@@ -1,10 +1,9 @@
 //! How long whole tasks take on an idle host, beside the time that their longest chain of steps takes at least: a durable
 //! commit for the task, and for each step a durable commit and what its attempt takes.
 //!
-//! Attempts run while their task is created and while what they wait for is committed, and those that are done by then end in
-//! one commit: two or three for all steps. So rows of steps and batches come close to the limit or pass it. It knows nothing
-//! of what runs beside the longest chain: the attempts of seven or eight steps, the server and the host are more than two
-//! processors compute in the time of four steps.
+//! Attempts run while their task is created, and a short task ends in one commit with all its steps. So a row of steps takes
+//! less than the limit. That knows nothing of what runs beside the longest chain: in the time of four steps two processors
+//! hardly compute the attempts of seven or eight steps, the server and the host.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

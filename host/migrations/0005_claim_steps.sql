@@ -90,7 +90,7 @@ $$;
 -- What becomes of read messages whose steps were not claimed. Those whose step can not be run go. A step that somebody
 -- holds is looked at again soon: a completion takes its message along, but an operator or a growth only passes by, and
 -- the step must not wait for a lease that nobody has. A step may be unknown because its task is still planned, and the host that
--- began with it is gone: then it is written, and its message read again at once.
+-- began with it is gone: then it is written, and its message read again. Who holds the task at this moment is not waited for.
 create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_claimed uuid[])
 returns void
 language plpgsql
@@ -100,11 +100,13 @@ as $$
 declare
     v_batch record;
     v_tasks uuid[];
+    v_known bigint[];
 begin
     for v_batch in
         select given.namespace, array_agg(given.message) filter (where may_run) as held,
             array_agg(given.message) filter (where not may_run) as done,
-            array_agg(given.message) filter (where may_run is null) as unknown
+            array_agg(given.message order by given.message) filter (where may_run is null) as unknown,
+            array_agg(given.step_uuid order by given.message) filter (where may_run is null) as unknown_steps
         from unnest(p_namespaces, p_messages, p_steps) given (namespace, message, step_uuid)
         left join lateral (
             select s.state in ('enqueued', 'in_progress')
@@ -126,14 +128,26 @@ begin
         end if;
         if v_batch.unknown is not null then
             execute format(
-                'select array_agg(tasker.step_of(message ->> ''task_uuid'')) from pgmq.%I where msg_id = any ($1)',
+                'select array_agg(tasker.step_of(message ->> ''task_uuid'') order by msg_id)
+                from pgmq.%I where msg_id = any ($1)',
                 tasker.queue_table(v_batch.namespace)
             ) into v_tasks using v_batch.unknown;
-            if tasker.write_planned(v_tasks) then
-                perform tasker.hide_messages(v_batch.namespace, v_batch.unknown, '0 seconds');
-            else
-                perform pgmq.archive(tasker.queue_name(v_batch.namespace), v_batch.unknown);
-            end if;
+            perform tasker.write_planned(array(
+                select task_uuid from tasker.tasks where task_uuid = any (v_tasks) for update skip locked
+            ));
+            v_known := array(
+                select given.message from unnest(v_batch.unknown, v_batch.unknown_steps, v_tasks)
+                    given (message, step_uuid, task_uuid)
+                where exists (select from tasker.steps s where s.step_uuid = given.step_uuid)
+                    or exists (
+                        select from tasker.tasks t where t.task_uuid = given.task_uuid and t.planned_steps is not null
+                    )
+            );
+            perform tasker.hide_messages(v_batch.namespace, v_known, '0 seconds');
+            perform pgmq.archive(
+                tasker.queue_name(v_batch.namespace),
+                array(select message from unnest(v_batch.unknown) message where message <> all (v_known))
+            );
         end if;
     end loop;
 end

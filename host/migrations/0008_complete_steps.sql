@@ -87,9 +87,9 @@ begin
 end
 $$;
 
--- `p_tasks` are the tasks of guarded steps and of failures, `p_planned` those whose steps may not be written yet, `p_growing` the places of the completions that have a growth. The
--- steps of the last `p_unclaimed` are not claimed yet: then all are of one namespace and of tasks that do not grow. Where
--- these may not end, nothing that follows the others is taken over either.
+-- `p_tasks` are the tasks of guarded steps and of failures, `p_planned` those whose steps may not be written yet, `p_growing`
+-- the places of the completions that have a growth. The steps of the last `p_unclaimed` are not claimed yet: then all are of
+-- one namespace and of tasks that do not grow. Where these may not end, nothing that follows the others is taken over either.
 create function tasker.complete_steps(
     p_completions tasker.completion[], p_tasks uuid[], p_planned uuid[], p_growing integer[], p_unclaimed integer,
     p_open text[], p_places integer[], p_begun uuid[],

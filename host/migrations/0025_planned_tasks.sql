@@ -120,7 +120,8 @@ begin
         insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
         select task_uuid, null, created_at, null, 'pending', 'steps_in_process' from done
         union all
-        select (step).task_uuid, (step).step_uuid, case when change < 3 and (step).parents = 0 then (step).created_at else v_now end,
+        select (step).task_uuid, (step).step_uuid,
+            case when change < 3 and (step).parents = 0 then (step).created_at else v_now end,
             case when change > 1 then 1 end,
             case change when 1 then 'pending' when 2 then 'enqueued' else 'in_progress' end,
             case change when 1 then 'enqueued' when 2 then 'in_progress' else 'complete' end

@@ -57,6 +57,10 @@ impl<'a> Whole<'a> {
         for pause in pauses() {
             let error = match shared.planned.complete_planned(&completions).await {
                 Ok(is_done) => return Some(is_done),
+                Err(error) if !error.is_transient() => {
+                    tracing::error!(%error, "can't complete tasks with all their steps: trying it step by step");
+                    return Some(false);
+                }
                 Err(error) => error,
             };
             let results = completions.len();

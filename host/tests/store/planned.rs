@@ -199,6 +199,20 @@ async fn the_task_of_a_host_that_died_is_begun_again_when_its_lease_has_lapsed()
 }
 
 #[tokio::test]
+async fn a_claim_waits_for_nobody_who_holds_the_task_and_keeps_its_messages() {
+    let bench = Bench::new().await;
+    created(&bench, &[("a", &[]), ("b", &[])]).await;
+    bench.lapse_leases().await;
+    let mut held = bench.pool.begin().await.unwrap();
+    sqlx::query("select from tasker.tasks for update").execute(&mut *held).await.unwrap();
+    assert_eq!((bench.claim(10).await.len(), bench.messages().await, written(&bench).await), (0, 2, 0));
+    held.rollback().await.unwrap();
+    assert_eq!((bench.claim(10).await.len(), written(&bench).await), (0, 2));
+    assert_eq!(bench.claim(10).await.len(), 2);
+    assert_eq!(bench.number("select count(*) from pgmq.a_worker_bakery_queue").await, 0);
+}
+
+#[tokio::test]
 async fn a_message_that_names_nothing_is_cleared_away_beside_one_of_a_planned_task() {
     let bench = Bench::new().await;
     created(&bench, ROW).await;

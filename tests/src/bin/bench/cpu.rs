@@ -34,6 +34,29 @@ pub async fn server(pool: &PgPool) -> anyhow::Result<Duration> {
     tree(own.context("the database server runs on another machine")?.parent)
 }
 
+/// What the processors of the machine have done since it was started, in the kernel's units: how long they were busy, and in all.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    busy: f64,
+    all: f64,
+}
+
+impl Machine {
+    pub fn now() -> anyhow::Result<Self> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        // The sum of all processors: user, nice, system, idle, waiting for a disk, …
+        let times = stat.lines().next().context("/proc/stat has no line")?.split_whitespace().skip(1);
+        let times: Vec<f64> = times.map(str::parse).collect::<Result<_, _>>()?;
+        let (all, idle) = (times.iter().sum::<f64>(), times.iter().skip(3).take(2).sum::<f64>());
+        Ok(Self { busy: all - idle, all })
+    }
+
+    /// Which part of the time since then they were busy.
+    pub fn busy_since(self, then: Self) -> f64 {
+        (self.busy - then.busy) / (self.all - then.all)
+    }
+}
+
 fn all() -> anyhow::Result<Vec<Process>> {
     let entries = fs::read_dir("/proc")?.filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

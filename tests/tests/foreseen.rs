@@ -210,7 +210,14 @@ async fn the_steps_of_a_task_are_written_once_when_all_have_ended() {
 async fn the_steps_of_a_task_that_takes_longer_are_written_while_they_run() {
     let database = TestDatabase::create().await;
     let host = Host::start(&config(&database, &["probe"])).await.unwrap();
-    let (task, _) = create_of(&host, "probe", "sleep", r#"{"ms": 3000}"#).await;
+    let mut held = hold_creations(database.pool(), false).await;
+    let ((task, _), ()) = join(create_of(&host, "probe", "sleep", r#"{"ms": 3000}"#), async {
+        until_in_flight(&host, 1).await;
+        // A creation may take longer than a task that is short.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let_go(&mut held).await;
+    })
+    .await;
     // Not by the views, which have them written.
     let written = async || {
         let steps = "select state::text, claimed_by is not null from tasker.steps";
@@ -222,6 +229,7 @@ async fn the_steps_of_a_task_that_takes_longer_are_written_while_they_run() {
     assert_eq!(written().await, [("in_progress".to_owned(), true)]);
     wait_for(&database.store, task, &["complete"]).await;
     host.drain().await;
+    drop(held);
     database.drop().await;
 }
 

@@ -53,11 +53,13 @@ impl InFlight {
         self.some_planned.notified().await;
     }
 
-    /// The leases of tasks that are created and were planned then.
-    pub(super) fn planned(&self) -> Vec<Lease> {
-        let owned = self.lock();
-        let planned = owned.values().filter(|owned| owned.lease.planned.is_some() && owned.signals.output.is_done());
-        planned.map(|owned| owned.lease.clone()).collect()
+    /// The tasks that are or will be planned, and whether they are created by now.
+    pub(super) fn planned(&self) -> HashMap<Uuid, bool> {
+        let mut tasks = HashMap::new();
+        for Owned { lease, signals } in self.lock().values().filter(|owned| owned.lease.planned.is_some()) {
+            *tasks.entry(lease.task_uuid).or_default() |= signals.output.is_done();
+        }
+        tasks
     }
 
     /// How many steps of a task there are.
@@ -180,6 +182,21 @@ mod tests {
         assert!(second.is_cancelled());
         in_flight.remove(&lease(step, 2));
         assert_eq!(in_flight.len(), 0);
+    }
+
+    #[test]
+    fn a_planned_task_is_known_before_it_is_created() {
+        let in_flight = InFlight::default();
+        let planned = |step| Lease { planned: std::num::NonZero::new(2), ..lease(step, 1) };
+        let (notice, output) = OutputCommit::under_way();
+        in_flight.insert(&lease_of(Uuid::now_v7(), Uuid::now_v7(), 1), &CancellationToken::new(), OutputCommit::done());
+        assert!(in_flight.planned().is_empty());
+        in_flight.insert(&planned(Uuid::now_v7()), &CancellationToken::new(), output);
+        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), false)]));
+        notice.durable();
+        // What follows its first step rests on another commit.
+        in_flight.insert(&planned(Uuid::now_v7()), &CancellationToken::new(), OutputCommit::under_way().1);
+        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), true)]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::Shared;
 use super::complete::BATCH;
 use super::end::{End, Finished};
 use super::onwards::Onwards;
-use crate::store::{Lease, Verdict};
+use crate::store::Verdict;
 
 /// How long after its creation the steps of a task are written at the latest. A host that dies repeats so much of its work at
 /// most, and it is some ten times what a short task takes under load.
@@ -85,7 +85,7 @@ impl Standing {
                 are_successes: true,
                 is_decided: true,
                 is_wanted: lease.planned.is_some() && onwards.is_wanted(lease.task_uuid),
-                left: if may_wait { left(lease) } else { Duration::ZERO },
+                left: if may_wait { left(lease.task_uuid) } else { Duration::ZERO },
             });
             task.ends += 1;
             task.is_decided &= output.is_done() || onwards.has(lease.step_uuid);
@@ -118,8 +118,8 @@ fn is_success(end: &End) -> bool {
 }
 
 /// How long the steps of a task need not be written yet, by the time in its key.
-fn left(lease: &Lease) -> Duration {
-    let created = (lease.task_uuid.as_u128() >> 80) as i64;
+fn left(task: Uuid) -> Duration {
+    let created = (task.as_u128() >> 80) as i64;
     // No time is left where the clock was set back meanwhile.
     let age = u64::try_from(Utc::now().timestamp_millis() - created).map_or(HOLD, Duration::from_millis);
     HOLD.saturating_sub(age)
@@ -132,17 +132,16 @@ pub(super) async fn run(shared: Arc<Shared>) {
         loop {
             tokio::time::sleep(HOLD).await;
             let planned = shared.in_flight.planned();
-            let tasks: HashSet<_> = planned.iter().map(|lease| lease.task_uuid).collect();
-            written.retain(|task| tasks.contains(task));
-            let old = planned.iter().filter(|lease| left(lease).is_zero()).map(|lease| lease.task_uuid);
-            let old: Vec<_> = old.filter(|task| !written.contains(task)).collect();
+            written.retain(|task| planned.contains_key(task));
+            let old = planned.iter().filter(|(task, created)| **created && left(**task).is_zero());
+            let old: Vec<_> = old.map(|(task, _)| *task).filter(|task| !written.contains(task)).collect();
             if !old.is_empty() {
                 match shared.store.write_planned(&old).await {
                     Ok(()) => written.extend(old),
                     Err(error) => tracing::warn!(%error, "can't write the steps of new tasks: trying again"),
                 }
             }
-            if written.len() == tasks.len() {
+            if written.len() == planned.len() {
                 break;
             }
         }

@@ -248,19 +248,12 @@ async fn a_cancelled_task_ends_with_its_steps_and_takes_no_results() {
 async fn what_the_host_may_not_claim_is_written_and_queued() {
     for change in ["paused_at = now()", "max_concurrent = 5"] {
         let bench = Bench::new().await;
-        sqlx::query(sqlx::AssertSqlSafe(format!("update tasker.namespaces set {change}")))
-            .execute(&bench.pool)
-            .await
-            .unwrap();
+        bench.set_namespaces(change).await;
         let (task, steps) = created(&bench, ROW).await;
         assert_eq!((bench.state(&task, 0).await, bench.messages().await), (StepState::Enqueued, 1), "{change}");
         assert!(!complete(&bench, &steps).await);
         assert_eq!(bench.complete(&steps[..1]).await.refused(), 1);
-        bench
-            .number(
-                "with open as (update tasker.namespaces set paused_at = null, max_concurrent = null) select 0::bigint",
-            )
-            .await;
+        bench.set_namespaces("paused_at = null, max_concurrent = null").await;
         assert_eq!(bench.claim_one().await.name, "a");
     }
 }
@@ -271,10 +264,7 @@ async fn what_follows_the_first_steps_is_not_completed_where_the_host_may_not_cl
         let bench = Bench::new().await;
         let (_, alone) = created(&bench, &ROW[..1]).await;
         let (task, steps) = created(&bench, ROW).await;
-        sqlx::query(sqlx::AssertSqlSafe(format!("update tasker.namespaces set {change}")))
-            .execute(&bench.pool)
-            .await
-            .unwrap();
+        bench.set_namespaces(change).await;
         assert!(complete(&bench, &alone).await);
         assert!(!complete(&bench, &steps).await);
         assert_eq!(bench.complete(&steps[..1]).await.refused(), 0);

@@ -164,6 +164,11 @@ impl Bench {
             .unwrap();
     }
 
+    /// Changes columns of all namespaces.
+    pub async fn set_namespaces(&self, change: &str) {
+        self.pool.execute(AssertSqlSafe(format!("update tasker.namespaces set {change}"))).await.unwrap();
+    }
+
     pub async fn messages(&self) -> i64 {
         self.number("select count(*) from pgmq.q_worker_bakery_queue").await
     }

@@ -87,10 +87,7 @@ async fn what_the_host_may_not_claim_does_not_end() {
     for change in ["paused_at = now()", "max_concurrent = 5"] {
         let bench = Bench::new().await;
         let (task, steps) = begun(&bench, ROW).await;
-        sqlx::query(sqlx::AssertSqlSafe(format!("update tasker.namespaces set {change}")))
-            .execute(&bench.pool)
-            .await
-            .unwrap();
+        bench.set_namespaces(change).await;
         let (report, others) = complete(&bench, &ends(&steps[..3]), 3).await;
         assert_eq!(report.accepted, [Acceptance::Accepted, Acceptance::Refused, Acceptance::Refused], "{change}");
         assert_eq!((report.enqueued, others.len(), bench.messages().await), (1, 0, 1), "{change}");

@@ -27,6 +27,7 @@ mod checkpoint;
 mod claim;
 mod columns;
 mod complete;
+mod completion;
 mod components;
 mod connect;
 mod dead_letters;
@@ -61,9 +62,8 @@ pub use changes::{Change, ChangePoint, NoChangePoint};
 pub use checkpoint::Checkpoint;
 pub(crate) use claim::StepResult;
 pub use claim::{ClaimRequest, ClaimedStep};
-pub use complete::{
-    Acceptance, AttemptRecord, Completion, CompletionReport, GoOn, TakeOver, TaskChange, Usage, Verdict,
-};
+pub use complete::{Acceptance, CompletionReport, GoOn, TakeOver, TaskChange};
+pub use completion::{AttemptRecord, Completion, Usage, Verdict};
 pub use components::{ComponentView, FoundComponent, KnownComponent};
 pub use connect::Store;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterStats, DeadLetterUpdate, Investigation};

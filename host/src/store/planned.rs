@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::columns::column;
-use super::complete::{Completion, CompletionRow};
+use super::completion::{Completion, CompletionRow};
 use super::queues::Queues;
 use super::{Lease, NewTask, Store, StoreError};
 

@@ -27,7 +27,20 @@ impl Store {
         lease: &Lease,
         checkpoint: &Checkpoint,
     ) -> Result<Option<Box<RawValue>>, StoreError> {
-        self.write_planned_of(std::slice::from_ref(lease)).await?;
+        let saved = self.try_to_save_checkpoint(lease, checkpoint).await?;
+        if saved.is_some() || lease.planned.is_none() {
+            return Ok(saved);
+        }
+        self.write_planned(&[lease.task_uuid]).await?;
+        self.try_to_save_checkpoint(lease, checkpoint).await
+    }
+
+    /// The same of a step that is written.
+    async fn try_to_save_checkpoint(
+        &self,
+        lease: &Lease,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<Box<RawValue>>, StoreError> {
         let saved =
             sqlx::query_scalar::<_, Option<Json<Box<RawValue>>>>("select tasker.save_checkpoint($1, $2, $3, $4, $5)")
                 .bind(lease.step_uuid)

@@ -37,7 +37,20 @@ impl Store {
         lease: &Lease,
         event: &NewDirectEvent<'_>,
     ) -> Result<DirectlyPublished, StoreError> {
-        self.write_planned_of(std::slice::from_ref(lease)).await?;
+        let published = self.try_to_publish_event(lease, event).await?;
+        if published != DirectlyPublished::NotOurs || lease.planned.is_none() {
+            return Ok(published);
+        }
+        self.write_planned(&[lease.task_uuid]).await?;
+        self.try_to_publish_event(lease, event).await
+    }
+
+    /// The same of a step that is written.
+    async fn try_to_publish_event(
+        &self,
+        lease: &Lease,
+        event: &NewDirectEvent<'_>,
+    ) -> Result<DirectlyPublished, StoreError> {
         let published = sqlx::query_as("select ours, event_id from tasker.publish_event($1, $2, $3, $4, $5, $6)")
             .bind(&lease.namespace)
             .bind(lease.step_uuid)

@@ -1,7 +1,8 @@
 //! Tasks whose steps are written when they are done.
 
 use tasker_wasm_host::store::{
-    Acceptance, Checkpoint, ClaimedStep, Completion, EagerClaim, NewTask, Operator, StepState, TaskState,
+    Acceptance, Checkpoint, ClaimedStep, Completion, DirectlyPublished, EagerClaim, NewDirectEvent, NewTask, Operator,
+    StepState, TaskState,
 };
 use uuid::Uuid;
 
@@ -273,11 +274,16 @@ async fn what_follows_the_first_steps_is_not_completed_where_the_host_may_not_cl
 }
 
 #[tokio::test]
-async fn a_running_step_may_store_progress_renew_its_lease_and_be_put_back() {
+async fn a_running_step_may_store_progress_publish_renew_its_lease_and_be_put_back() {
     let bench = Bench::new().await;
     let (task, steps) = created(&bench, ROW).await;
     let progress = Checkpoint { cursor: raw("7"), items_processed: 7, accumulated_results: None };
     assert!(bench.store.save_checkpoint(&steps[0].lease, &progress).await.unwrap().is_some());
+
+    let (_, publishing) = created(&bench, ROW).await;
+    let event = NewDirectEvent { event_id: Uuid::now_v7(), idempotency_key: None, message: None };
+    let published = bench.store.publish_event(&publishing[0].lease, &event).await.unwrap();
+    assert_eq!(published, DirectlyPublished::Sent);
 
     let (_, renewed) = created(&bench, ROW).await;
     assert!(bench.store.renew_leases(&[renewed[0].lease.clone()], LEASE).await.unwrap().is_empty());

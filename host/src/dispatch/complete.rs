@@ -125,6 +125,11 @@ impl<'a> Channel<'a> {
         !self.ends.is_empty()
     }
 
+    /// For how many more there is room: for none where some were taken back that were not committed together.
+    fn places(&self) -> usize {
+        BATCH.saturating_sub(self.ends.len())
+    }
+
     async fn begin_after_ends(&mut self, onwards: &mut Onwards<'_>) {
         let attempts = self.ends.iter_mut().filter_map(|finished| finished.end.attempt());
         onwards.begin(attempts, &mut self.results, &mut self.batches).await;
@@ -164,7 +169,7 @@ impl<'a> Channel<'a> {
             && !shared.draining.is_cancelled()
         {
             self.begin_ahead(&room).await;
-            let places = BATCH - self.ends.len();
+            let places = self.places();
             match tokio::time::timeout_at(deadline, self.finished.recv_many(&mut self.ends, places)).await {
                 Ok(came) if came > 0 => {}
                 _ => return,
@@ -205,7 +210,7 @@ impl<'a> Channel<'a> {
         let mut until = pin!(until);
         let mut is_open = true;
         loop {
-            let places = BATCH - self.ends.len();
+            let places = self.places();
             tokio::select! {
                 over = &mut until => return over,
                 came = self.finished.recv_many(&mut self.ends, places), if is_open && places > 0 => {
@@ -231,7 +236,7 @@ impl<'a> Channel<'a> {
             return;
         }
         decided.extend(rest.map(|rest| tokio::time::sleep(rest).boxed()));
-        let places = BATCH.saturating_sub(self.ends.len());
+        let places = self.places();
         let mut over = select_all(decided);
         tokio::select! {
             _ = &mut over => {}
@@ -325,17 +330,25 @@ async fn commit(
                 error
             }
         };
-        if shared.aborting.is_cancelled() {
-            tracing::error!(
-                %error,
-                results = attempts.len(),
-                "can't commit results before the host stops: their steps run again when the leases have lapsed"
-            );
+        if !try_again(shared, &error, attempts.len(), pauses.next().unwrap_or_default()).await {
             return settled;
         }
-        tracing::error!(%error, results = attempts.len(), "can't commit results: trying again");
-        tokio::time::sleep(pauses.next().unwrap_or_default()).await;
     }
+}
+
+/// Says that results could not be committed. Answers after a pause, and that they may be once more, unless the host stops.
+pub(super) async fn try_again(shared: &Shared, error: &StoreError, results: usize, pause: Duration) -> bool {
+    if shared.aborting.is_cancelled() {
+        tracing::error!(
+            %error,
+            results,
+            "can't commit results before the host stops: their steps run again when the leases have lapsed"
+        );
+        return false;
+    }
+    tracing::error!(%error, results, "can't commit results: trying again");
+    tokio::time::sleep(pause).await;
+    true
 }
 
 /// Plans what attempts add to their tasks on what the tasks have now. One that can't be carried out any more fails, and

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::Shared;
-use super::complete::pauses;
+use super::complete::{pauses, try_again};
 use super::end::Finished;
 use super::foreseen::Foreseen;
 use crate::store::{Completion, TaskChange, TaskState};
@@ -63,16 +63,9 @@ impl<'a> Whole<'a> {
                 }
                 Err(error) => error,
             };
-            let results = completions.len();
-            if shared.aborting.is_cancelled() {
-                tracing::error!(
-                    %error, results,
-                    "can't commit results before the host stops: their steps run again when the leases have lapsed"
-                );
-                return None;
+            if !try_again(shared, &error, completions.len(), pause).await {
+                break;
             }
-            tracing::error!(%error, results, "can't commit results: trying again");
-            tokio::time::sleep(pause).await;
         }
         None
     }

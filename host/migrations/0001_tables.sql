@@ -71,8 +71,9 @@ create type tasker.new_edge as (parent_uuid uuid, child_uuid uuid);
 --
 -- `identity` is what makes the task a duplicate of another; null where every request is a new task.
 --
--- A task that a host begins with as it creates it has its steps in its row at first, in the order of their keys: a short one is
--- done before anybody asks for them, and then they are written once, as they ended. See write_planned.
+-- A task of few steps has them in its row at first, in the order of their keys, until something happens to one of them: most are
+-- complete by then, and their steps are written once, as they ended. `planned_by` is the host that began with them as it created
+-- the task; where there is none, the first step waits in its queue. See write_planned.
 create table tasker.tasks (
     task_uuid uuid primary key,
     template_uuid uuid not null,

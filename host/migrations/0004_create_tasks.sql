@@ -12,8 +12,11 @@
 --
 -- A host that has room for first steps has them claimed here, in the commit that creates them: neither it nor another host has
 -- to look for them. `room` says of a step that `p_host` takes it, where its namespace is neither paused nor bounded. The
--- messages of these come in `taken` and are sent hidden. The tasks are of one namespace then. A task all of whose first steps
--- the host takes may bring its steps in its own row (`planned_steps`), and none in `p_steps`, which is null where all tasks do.
+-- messages of these come in `taken` and are sent hidden. The tasks are of one namespace then.
+--
+-- A task may bring its steps in its own row (`planned_steps`), and none in `p_steps`, which is null where all tasks do: one all
+-- of whose first steps the host takes, or one that has a single first step, which waits in its queue. How the latter began is
+-- written here, for those who follow changes.
 --
 -- What this takes the server for one task is hardly the rows, but that each statement begins: a twelfth for each table that
 -- it writes, as much for six aggregates. So there are few of either, and why a task was not created is asked when one was
@@ -57,6 +60,7 @@ declare
     v_left_out boolean;
     v_refused integer;
     v_open boolean;
+    v_waiting boolean;
 begin
     -- 1. The tasks, in the order of their identities, so that two callers with the same ones do not wait for each other.
     with created as (
@@ -69,7 +73,7 @@ begin
             (it).created_at, (it).created_at, case when (it).sinks = 0 then (it).created_at end,
             case when (it).sinks = 0 then 'complete' else 'steps_in_process' end::tasker.task_state, (it).sinks,
             (it).priority, (it).grows, (it).identity, (it).namespace, (it).name, (it).version, (it).initiator,
-            (it).source_system, (it).reason, case when (it).planned_steps is not null then p_host end, (it).tags::json,
+            (it).source_system, (it).reason, case when ((it).planned_steps[1]).room then p_host end, (it).tags::json,
             (it).context::json, (it).planned_steps, (it).planned_edges
         from (select unnest(p_tasks) as it, generate_subscripts(p_tasks, 1) as place) given
         cross join lateral (
@@ -84,13 +88,13 @@ begin
         )
         order by (it).identity, place
         on conflict (identity) where identity is not null do nothing
-        returning task_uuid
+        returning task_uuid, planned_steps is not null and planned_by is null as waiting
     )
-    select array_agg(task_uuid), p_host is not null and exists (
+    select array_agg(task_uuid), bool_or(waiting), p_host is not null and exists (
         select from tasker.namespaces
         where name = p_tasks[1].namespace and paused_at is null and max_concurrent is null
     )
-    into v_created, v_open from created;
+    into v_created, v_waiting, v_open from created;
 
     v_left_out := coalesce(cardinality(v_created), 0) < cardinality(p_tasks);
     if v_left_out then
@@ -110,11 +114,18 @@ begin
         where (message ->> 'task_uuid')::uuid = any (v_created);
         taken := array(select message from unnest(taken) message where (message ->> 'task_uuid')::uuid = any (v_created));
     end if;
-    if taken is not null and not v_open then
+    if cardinality(taken) > 0 and not v_open then
         namespaces := namespaces || array_fill(p_tasks[1].namespace, array[cardinality(taken)]);
         messages := messages || taken;
         taken := null;
         perform tasker.write_planned(v_created, false);
+    end if;
+    if v_waiting then
+        insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)
+        select (it).task_uuid, case change when 2 then ((it).planned_steps[1]).step_uuid end, 'pending',
+            case change when 1 then 'steps_in_process' else 'enqueued' end
+        from (select unnest(p_tasks) as it) given cross join generate_series(1, 2) change
+        where not ((it).planned_steps[1]).room and (not v_left_out or (it).task_uuid = any (v_created));
     end if;
     if p_steps is null then
         return;

@@ -1,7 +1,9 @@
--- Claiming: messages that are visible are read and hidden for the length of the lease, their steps are marked in progress
--- (take_steps), and what the execution of each needs is gathered (claimed_steps), all in one statement. A claim from one
--- queue reads it by a statement of the host; one from several has claim_steps do it.
+-- Claiming: messages that are visible are read and hidden for the length of the lease, their steps are marked in progress, and
+-- what the execution of each needs is gathered (take_steps), all in one statement. A claim from one queue reads it by a
+-- statement of the host; one from several has read_queues do it.
 --
+-- * A task whose steps stand in its row is claimed by reading its message, and nothing else is written: the message says whether
+--   it was read before, and then somebody else may have begun with the task.
 -- * The commit does not wait for the disk. A claim lost in a crash leaves its message in the queue, to be read again; a
 --   completion is durable, and the log is flushed in order, so no completion outlives its claim.
 -- * The limit is shared between the namespaces in a random order, then what is left goes to those that have more.
@@ -24,21 +26,31 @@
 -- of use to a join or to `order by`; for the same reason rows that are locked are ordered by the given keys and not by
 -- their own.
 
--- The step that a message names, or the task, if it names any.
-create function tasker.step_of(p_text text) returns uuid
-language sql immutable parallel safe as $$
-    select case when p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_text::uuid end
+-- The step that a message names, or the task, if it names any. To match a pattern takes the server as long as the rest of a claim,
+-- so it is asked whether it could read the text, from PostgreSQL 16 on.
+do $$
+begin
+    execute format(
+        'create function tasker.step_of(p_text text) returns uuid
+        language sql stable parallel safe as $f$ select case when %s then p_text::uuid end $f$',
+        case when current_setting('server_version_num')::integer >= 160000 then 'pg_input_is_valid(p_text, ''uuid'')'
+            else 'p_text ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$''' end
+    );
+end
 $$;
 
--- The readable part of one queue, as arrays. A message that names no step comes with a null. The host's own statement for
--- one queue is this one; here it is planned each time.
-create function tasker.read_messages(
-    p_namespace text, p_limit integer, p_lease interval,
-    out messages bigint[], out steps uuid[]
-)
+-- A message that was read. What it does not name is null. `is_new` says that it never was read before.
+create type tasker.read_message as (
+    namespace text, message bigint, step_uuid uuid, task_uuid uuid, is_new boolean
+);
+
+-- The readable part of one queue. The host's own statement for one queue is this one; here it is planned each time.
+create function tasker.read_messages(p_namespace text, p_limit integer, p_lease interval) returns tasker.read_message[]
 language plpgsql
 set enable_sort = off
 as $$
+declare
+    v_read tasker.read_message[];
 begin
     execute format(
         'with taken as (
@@ -47,12 +59,16 @@ begin
                 select ctid from pgmq.%1$I where vt <= clock_timestamp() order by %2$s limit $1
                 for update skip locked
             ))
-            returning msg_id, tasker.step_of(message ->> ''step_uuid'') as step_uuid
+            returning msg_id, read_ct, message
         )
-        select array_agg(msg_id order by msg_id), array_agg(step_uuid order by msg_id) from taken',
+        select array_agg(row (
+            %3$L, msg_id, tasker.step_of(message ->> ''step_uuid''), tasker.step_of(message ->> ''task_uuid''), read_ct = 1
+        )::tasker.read_message order by msg_id) from taken',
         tasker.queue_table(p_namespace),
-        case when random() < 0.8 then 'coalesce((message ->> ''priority'')::integer, 0) desc, ' else '' end || 'msg_id'
-    ) into messages, steps using p_limit, p_lease;
+        case when random() < 0.8 then 'coalesce((message ->> ''priority'')::integer, 0) desc, ' else '' end || 'msg_id',
+        p_namespace
+    ) into v_read using p_limit, p_lease;
+    return v_read;
 end
 $$;
 
@@ -89,25 +105,28 @@ $$;
 
 -- What becomes of read messages whose steps were not claimed. Those whose step can not be run go. A step that somebody
 -- holds is looked at again soon: a completion takes its message along, but an operator or a growth only passes by, and
--- the step must not wait for a lease that nobody has. A step may be unknown because its task is still planned, and the host that
--- began with it is gone: then it is written, and its message read again. Who holds the task at this moment is not waited for.
-create function tasker.clear_messages(p_namespaces text[], p_messages bigint[], p_steps uuid[], p_claimed uuid[])
-returns void
+-- the step must not wait for a lease that nobody has. One that stands in its task's row still is read again at once.
+create function tasker.clear_messages(
+    p_namespaces text[], p_messages bigint[], p_steps uuid[], p_tasks uuid[], p_claimed uuid[]
+) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 declare
     v_batch record;
-    v_tasks uuid[];
-    v_known bigint[];
 begin
     for v_batch in
         select given.namespace, array_agg(given.message) filter (where may_run) as held,
             array_agg(given.message) filter (where not may_run) as done,
-            array_agg(given.message order by given.message) filter (where may_run is null) as unknown,
-            array_agg(given.step_uuid order by given.message) filter (where may_run is null) as unknown_steps
-        from unnest(p_namespaces, p_messages, p_steps) given (namespace, message, step_uuid)
+            array_agg(given.message) filter (where may_run is null and is_planned) as planned,
+            array_agg(given.message) filter (where may_run is null and not is_planned) as unknown
+        from unnest(p_namespaces, p_messages, p_steps, p_tasks) given (namespace, message, step_uuid, task_uuid)
+        cross join lateral (
+            select exists (
+                select from tasker.tasks t where t.task_uuid = given.task_uuid and t.planned_steps is not null
+            ) as is_planned
+        ) task
         left join lateral (
             select s.state in ('enqueued', 'in_progress')
                 and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually') as may_run
@@ -126,28 +145,11 @@ begin
                 array_fill(v_batch.namespace, array[cardinality(v_batch.done)]), v_batch.done
             );
         end if;
+        if v_batch.planned is not null then
+            perform tasker.hide_messages(v_batch.namespace, v_batch.planned, '0 seconds');
+        end if;
         if v_batch.unknown is not null then
-            execute format(
-                'select array_agg(tasker.step_of(message ->> ''task_uuid'') order by msg_id)
-                from pgmq.%I where msg_id = any ($1)',
-                tasker.queue_table(v_batch.namespace)
-            ) into v_tasks using v_batch.unknown;
-            perform tasker.write_planned(array(
-                select task_uuid from tasker.tasks where task_uuid = any (v_tasks) for update skip locked
-            ));
-            v_known := array(
-                select given.message from unnest(v_batch.unknown, v_batch.unknown_steps, v_tasks)
-                    given (message, step_uuid, task_uuid)
-                where exists (select from tasker.steps s where s.step_uuid = given.step_uuid)
-                    or exists (
-                        select from tasker.tasks t where t.task_uuid = given.task_uuid and t.planned_steps is not null
-                    )
-            );
-            perform tasker.hide_messages(v_batch.namespace, v_known, '0 seconds');
-            perform pgmq.archive(
-                tasker.queue_name(v_batch.namespace),
-                array(select message from unnest(v_batch.unknown) message where message <> all (v_known))
-            );
+            perform pgmq.archive(tasker.queue_name(v_batch.namespace), v_batch.unknown);
         end if;
     end loop;
 end
@@ -159,7 +161,7 @@ create type tasker.claimed_step as (
     retryable boolean, guarded boolean, inputs json, checkpoint json, created_at timestamptz,
     task_name text, task_version text, task_context json, task_tags json, task_priority integer, task_initiator text,
     task_source_system text, task_reason text, task_created_at timestamptz, parent_correlation_id uuid,
-    result_names text[], result_steps uuid[], results json[]
+    result_names text[], result_steps uuid[], results json[], planned integer, claimed_by text
 );
 
 -- Everything that the execution of claimed steps needs, with the results of all that were complete before each. Volatile, so
@@ -197,7 +199,7 @@ begin
         t.correlation_id, s.name, s.template_step, s.attempts::integer, s.max_attempts, s.claims, s.lapses, s.retryable,
         s.guarded, s.inputs, s.checkpoint, s.created_at, t.name, t.version, t.context, t.tags,
         t.priority::integer, t.initiator, t.source_system, t.reason, t.created_at, t.parent_correlation_id,
-        brought.names, brought.steps, brought.results
+        brought.names, brought.steps, brought.results, null::integer, s.claimed_by
     from brought
     join tasker.steps s on s.step_uuid = any (array[p_steps[brought.place]])
     join tasker.tasks t on t.task_uuid = any (array[s.task_uuid])
@@ -226,20 +228,60 @@ begin
 end
 $$;
 
--- Marks the steps of messages that were read in progress, and answers those for which that could be. They are found again
--- by the place of the row that was locked; one that changed since the statement began is not seen there, and is left alone
--- like one that somebody holds.
-create function tasker.take_steps(
-    inout namespaces text[], inout messages bigint[], inout steps uuid[], p_host text
-)
+-- Claims what was read, for this host. Tasks whose steps stand in their rows come with how many these are (`planned`), if nobody
+-- has read their messages before; else the host that began with them is gone, and the steps are written. Who holds such a task at
+-- this moment is not waited for.
+--
+-- Of the others the steps are marked in progress, and those for which that could be are answered. They are found again by the
+-- place of the row that was locked; one that changed since the statement began is not seen there, and is left alone like one that
+-- somebody holds.
+create function tasker.take_steps(p_read tasker.read_message[], p_host text)
+returns setof tasker.claimed_step
 language plpgsql strict
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 #variable_conflict use_column
 declare
+    v_whole integer;
+    v_namespaces text[];
+    v_messages bigint[];
+    v_steps uuid[];
+    v_tasks uuid[];
+    v_planned uuid[];
     v_claimed uuid[];
 begin
+    return query
+    select t.namespace, (read.it).message, t.task_uuid, (first).step_uuid, t.template_uuid, t.correlation_id, (first).name,
+        null::text, 1, (first).max_attempts, 1, 0, (first).retryable, (first).guarded, (first).inputs::json, null::json,
+        t.created_at, t.name, t.version, t.context, t.tags, t.priority::integer, t.initiator, t.source_system, t.reason,
+        t.created_at, t.parent_correlation_id, null::text[], null::uuid[], null::json[], t.planned, p_host
+    from (select unnest(p_read) as it) read
+    cross join lateral (
+        select *, planned_steps[1] as first, cardinality(planned_steps) as planned from tasker.tasks
+        where task_uuid = (read.it).task_uuid and planned_steps is not null offset 0
+    ) t
+    where (read.it).is_new;
+    get diagnostics v_whole = row_count;
+    if v_whole = cardinality(p_read) then
+        return;
+    end if;
+
+    select array_agg((it).namespace), array_agg((it).message), array_agg((it).step_uuid), array_agg((it).task_uuid),
+        array_agg((it).task_uuid) filter (where is_planned)
+    into v_namespaces, v_messages, v_steps, v_tasks, v_planned
+    from (select unnest(p_read) as it) read
+    cross join lateral (
+        select exists (
+            select from tasker.tasks where task_uuid = (it).task_uuid and planned_steps is not null
+        ) as is_planned
+    ) task
+    where not ((it).is_new and is_planned);
+    if v_planned is not null then
+        perform tasker.write_planned(array(
+            select task_uuid from tasker.tasks where task_uuid = any (v_planned) for update skip locked
+        ), true);
+    end if;
     with free as (
         select s.ctid as place, s.state from tasker.steps s
         cross join lateral (
@@ -247,7 +289,7 @@ begin
             where t.task_uuid = s.task_uuid and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
             offset 0
         ) t
-        where s.step_uuid = any (steps) and s.state in ('enqueued', 'in_progress')
+        where s.step_uuid = any (v_steps) and s.state in ('enqueued', 'in_progress')
         for update of s skip locked
     ), claimed as (
         update tasker.steps s
@@ -263,28 +305,28 @@ begin
         from claimed
     )
     select array_agg(step_uuid) into v_claimed from claimed;
-    if coalesce(cardinality(v_claimed), 0) < cardinality(messages) then
-        perform tasker.clear_messages(namespaces, messages, steps, coalesce(v_claimed, '{}'));
-        select array_agg(read.namespace order by place), array_agg(read.message order by place),
-            array_agg(read.step_uuid order by place)
-        into namespaces, messages, steps
-        from unnest(namespaces, messages, steps) with ordinality read (namespace, message, step_uuid, place)
+    if coalesce(cardinality(v_claimed), 0) < cardinality(v_messages) then
+        perform tasker.clear_messages(v_namespaces, v_messages, v_steps, v_tasks, coalesce(v_claimed, '{}'));
+        select array_agg(read.message order by place), array_agg(read.step_uuid order by place)
+        into v_messages, v_steps
+        from unnest(v_messages, v_steps) with ordinality read (message, step_uuid, place)
         where read.step_uuid = any (v_claimed);
+    end if;
+    if v_steps is not null then
+        return query select * from tasker.claimed_steps(v_messages, v_steps);
     end if;
 end
 $$;
 
--- Reads up to `p_limit` messages from the queues of several namespaces and takes their steps. `p_places` says of each
--- namespace how many of its steps are claimed at most; null: as many as `p_limit`.
-create function tasker.claim_steps(
-    p_namespaces text[], p_limit integer, p_host text, p_lease_seconds double precision, p_places integer[] default null,
-    out namespaces text[], out messages bigint[], out steps uuid[]
-)
+-- Reads up to `p_limit` messages from the queues of several namespaces. `p_places` says of each namespace how many of its steps
+-- are claimed at most; null: as many as `p_limit`.
+create function tasker.read_queues(
+    p_namespaces text[], p_limit integer, p_lease_seconds double precision, p_places integer[] default null
+) returns tasker.read_message[]
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
-#variable_conflict use_column
 declare
     v_lease interval := make_interval(secs => p_lease_seconds);
     v_open text[];
@@ -294,12 +336,9 @@ declare
     v_namespace text;
     v_share integer;
     v_left integer := p_limit;
-    v_read record;
-    v_taken record;
+    v_found tasker.read_message[];
+    v_read tasker.read_message[];
 begin
-    namespaces := '{}';
-    messages := '{}';
-    steps := '{}';
     select array_agg(working.name order by random()) into v_open
     from unnest(tasker.namespaces_with_work(p_namespaces)) working (name);
     v_places := array(
@@ -316,13 +355,11 @@ begin
             v_share := least(v_share, v_places[v_place]);
             v_share := tasker.room_for(v_namespace, v_share);
             continue when v_share = 0;
-            v_read := tasker.read_messages(v_namespace, v_share, v_lease);
-            continue when v_read.messages is null;
-            namespaces := namespaces || array_fill(v_namespace, array[cardinality(v_read.messages)]);
-            messages := messages || v_read.messages;
-            steps := steps || v_read.steps;
-            v_left := v_left - cardinality(v_read.messages);
-            if cardinality(v_read.messages) = v_share then
+            v_found := tasker.read_messages(v_namespace, v_share, v_lease);
+            continue when v_found is null;
+            v_read := v_read || v_found;
+            v_left := v_left - cardinality(v_found);
+            if cardinality(v_found) = v_share then
                 v_more := v_more || v_namespace;
                 v_more_places := v_more_places || (v_places[v_place] - v_share);
             end if;
@@ -331,11 +368,6 @@ begin
         v_open := v_more;
         v_places := v_more_places;
     end loop;
-    if cardinality(messages) > 0 then
-        v_taken := tasker.take_steps(namespaces, messages, steps, p_host);
-        namespaces := v_taken.namespaces;
-        messages := v_taken.messages;
-        steps := v_taken.steps;
-    end if;
+    return v_read;
 end
 $$;

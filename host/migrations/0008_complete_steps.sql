@@ -125,7 +125,7 @@ begin
         perform from tasker.tasks t where t.task_uuid = any (p_tasks || p_planned) order by t.task_uuid for update;
     end if;
     if cardinality(p_planned) > 0 then
-        perform tasker.write_planned(p_planned);
+        perform tasker.write_planned(p_planned, true, p_completions[1].host);
     end if;
 
     -- 2. What decisions and batches add.

@@ -62,7 +62,7 @@ begin
         actual := v_state;
         return;
     end if;
-    perform tasker.write_planned(array[p_task]);
+    perform tasker.write_planned(array[p_task], null);
     v_now := clock_timestamp();
     update tasker.tasks set state = p_state, updated_at = v_now, completed_at = v_now where task_uuid = p_task;
     insert into tasker.transitions (task_uuid, at, from_state, to_state, reason, actor)
@@ -241,9 +241,9 @@ begin
 end
 $$;
 
--- Locks a step and its task for a person, and tells the two states. Refuses a task that is over, and an unknown step.
+-- Locks a step and its task for a person, and tells the two states. Refuses a task that is over, and a step it does not have.
 create function tasker.hold_step(
-    p_step uuid, out refused text, out actual text, out task_uuid uuid, out step tasker.steps
+    p_task uuid, p_step uuid, out refused text, out actual text, out step tasker.steps
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -251,13 +251,13 @@ as $$
 declare
     v_state tasker.task_state;
 begin
-    select s.task_uuid into task_uuid from tasker.steps s where s.step_uuid = p_step;
+    select t.state into v_state from tasker.tasks t where t.task_uuid = p_task for update;
+    perform tasker.write_planned(array[p_task], null);
+    select s.* into step from tasker.steps s where s.step_uuid = p_step and s.task_uuid = p_task for update;
     if not found then
         refused := 'unknown';
         return;
     end if;
-    select t.state into v_state from tasker.tasks t where t.task_uuid = hold_step.task_uuid for update;
-    select s.* into step from tasker.steps s where s.step_uuid = p_step for update;
     if v_state in ('complete', 'cancelled', 'resolved_manually') then
         refused := 'task';
         actual := v_state;
@@ -267,7 +267,7 @@ $$;
 
 -- Tries a step in `error` again.
 create function tasker.reset_step_for_retry(
-    p_step uuid, p_actor text, p_reason text,
+    p_task uuid, p_step uuid, p_actor text, p_reason text,
     out refused text, out actual text, out enqueued integer, out task_state text
 )
 language plpgsql
@@ -277,7 +277,7 @@ declare
     v_held record;
     v_sent integer;
 begin
-    v_held := tasker.hold_step(p_step);
+    v_held := tasker.hold_step(p_task, p_step);
     refused := v_held.refused;
     actual := v_held.actual;
     if refused is null and (v_held.step).state <> 'error' then
@@ -300,7 +300,7 @@ begin
     end if;
     v_sent := tasker.reset_steps(array[p_step], p_actor, p_reason);
     select r.enqueued, r.task_state into enqueued, task_state
-    from tasker.resume_task(v_held.task_uuid, p_actor, p_reason) r;
+    from tasker.resume_task(p_task, p_actor, p_reason) r;
     enqueued := enqueued + v_sent;
 end
 $$;
@@ -308,7 +308,7 @@ $$;
 -- Ends an unfinished step by hand: `p_state` is complete, with the result it should have brought, or resolved_manually,
 -- without one. `p_growth` is what a decision or batchable step completed by hand decides.
 create function tasker.end_step(
-    p_step uuid, p_state tasker.step_state, p_result text, p_metadata text, p_growth text, p_actor text, p_reason text,
+    p_task uuid, p_step uuid, p_state tasker.step_state, p_result text, p_metadata text, p_growth text, p_actor text, p_reason text,
     out refused text, out actual text, out enqueued integer, out task_state text
 )
 language plpgsql
@@ -324,7 +324,7 @@ declare
     v_followed record;
     v_sent integer := 0;
 begin
-    v_held := tasker.hold_step(p_step);
+    v_held := tasker.hold_step(p_task, p_step);
     refused := v_held.refused;
     actual := v_held.actual;
     v_step := v_held.step;
@@ -353,19 +353,19 @@ begin
     returning s.is_sink into v_is_sink;
     insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state, reason, actor)
     values (
-        v_held.task_uuid, p_step, v_now, case when v_step.state = 'in_progress' then v_step.attempts end, v_step.state,
+        p_task, p_step, v_now, case when v_step.state = 'in_progress' then v_step.attempts end, v_step.state,
         p_state, p_reason, p_actor
     );
     if not v_counted then
         v_followed := tasker.finish_steps(
-            case when not v_is_sink then array[p_step] end, case when v_is_sink then array[v_held.task_uuid] end, null,
+            case when not v_is_sink then array[p_step] end, case when v_is_sink then array[p_task] end, null,
             array_remove(array[v_step.batch_uuid], null), '{}'
         );
         perform tasker.send_messages(v_followed.ready_namespaces, v_followed.ready_messages);
         v_sent := coalesce(cardinality(v_followed.ready_messages), 0);
     end if;
     select r.enqueued, r.task_state into enqueued, task_state
-    from tasker.resume_task(v_held.task_uuid, p_actor, p_reason) r;
+    from tasker.resume_task(p_task, p_actor, p_reason) r;
     enqueued := enqueued + v_sent;
 end
 $$;

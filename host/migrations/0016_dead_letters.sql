@@ -46,7 +46,7 @@ begin
                     'max_attempts', s.max_attempts, 'lapses', s.lapses, 'pending_parents', s.pending_parents,
                     'run_after', s.run_after, 'claimed_by', s.claimed_by, 'updated_at', s.updated_at, 'error', s.error
                 ) order by s.step_uuid), '[]')
-                from tasker.steps s where s.task_uuid = t.task_uuid
+                from tasker.steps_of(t.task_uuid) s
             )
         )
         from tasker.tasks t where t.task_uuid = p_task
@@ -118,6 +118,7 @@ declare
     v_look tasker.stale_look[];
     v_namespace record;
     v_messages record;
+    v_failed uuid[];
     v_leased uuid[] := '{}';
     v_waiting uuid[] := '{}';
     v_busy text[] := '{}';
@@ -164,7 +165,7 @@ begin
                     'pending', 'waiting_for_retry', 'complete', 'error', 'cancelled', 'resolved_manually'
                 )) as active,
                 count(*) filter (where s.state = 'waiting_for_retry') as retrying
-            from tasker.steps s where s.task_uuid = old.task_uuid
+            from tasker.steps_of(old.task_uuid) s
         ) steps
     ), allowances as (
         select situations.*,
@@ -266,8 +267,9 @@ begin
         'minutes', floor(extract(epoch from v_now - case when expired then created_at else since end) / 60)::bigint,
         'allowed_minutes', allowed_minutes,
         'dlq_entry_uuid', (select kept.dlq_entry_uuid from kept where kept.dlq_entry_uuid = entry), 'failed', fail
-    ) order by task_uuid), '[]')
-    into report from given_up;
+    ) order by task_uuid), '[]'), array_agg(task_uuid) filter (where fail and not p_dry_run)
+    into report, v_failed from given_up;
+    perform tasker.write_planned(v_failed, null);
 end
 $$;
 

@@ -1,5 +1,35 @@
 -- What clients see of tasks and steps. The counts are made when they are read: no row carries them.
 
+-- The steps of a task, also of one whose steps stand in its row. A host that found the task in a queue has begun with it before
+-- that is seen here, a short while at most.
+create function tasker.steps_of(p_task uuid) returns setof tasker.steps
+language sql stable
+as $$
+    select * from tasker.steps where task_uuid = p_task
+    union all
+    select (it).step_uuid, p_task, null, created_at, created_at, case when begun then created_at end,
+        null, case when begun then 'in_progress' when (it).parents = 0 then 'enqueued' else 'pending' end::tasker.step_state,
+        (it).parents, begun::integer, (it).max_attempts, begun::integer, 0, null, (it).is_sink, (it).guarded, (it).retryable,
+        (it).name, null, case when begun then planned_by end, (it).inputs::json, null, null, null, null, null
+    from (
+        select created_at, planned_by, it, (it).parents = 0 and planned_by is not null as begun
+        from (select created_at, planned_by, unnest(planned_steps) as it from tasker.tasks where task_uuid = p_task) each
+    ) planned
+$$;
+
+-- The steps of the same task that a step waits for.
+create function tasker.parents_of(p_task uuid, p_step uuid) returns table (step_uuid uuid, name text)
+language sql stable
+as $$
+    select parent.step_uuid, parent.name
+    from tasker.edges e join tasker.steps parent on parent.step_uuid = e.parent_uuid
+    where e.child_uuid = p_step
+    union all
+    select parent.step_uuid, parent.name
+    from tasker.tasks t, unnest(t.planned_edges) e, unnest(t.planned_steps) parent
+    where t.task_uuid = p_task and e.child_uuid = p_step and parent.step_uuid = e.parent_uuid
+$$;
+
 -- One task, or the newest of those that the filters let through; null lets everything through. Planned for each call,
 -- because which index is right depends on which of the filters are set.
 --
@@ -40,12 +70,7 @@ begin
             count(*) filter (where s.state = 'error') as failed,
             count(*) filter (where s.state = 'waiting_for_retry' and s.run_after <= clock_timestamp()) as ready,
             count(*) filter (where s.state = 'waiting_for_retry') as retrying
-        from (
-            select own.state, own.run_after from tasker.steps own where own.task_uuid = t.task_uuid
-            union all
-            select case when planned.room then 'in_progress' else 'pending' end::tasker.step_state, null
-            from unnest(t.planned_steps) planned
-        ) s
+        from tasker.steps_of(t.task_uuid) s
     ) c
     cross join lateral (
         select case
@@ -90,8 +115,6 @@ begin
 end
 $$;
 
--- Who asks for the steps of a task asks the functions that follow. They have them written where they are only planned.
-
 -- How far the steps of a task are, in the order of its template, without what they brought.
 create function tasker.step_readiness(p_task uuid)
 returns table (
@@ -99,22 +122,20 @@ returns table (
     attempts integer, max_attempts integer, retryable boolean, due boolean, run_after timestamptz, claimed_at timestamptz,
     last_failure_at timestamptz
 )
-language plpgsql
+language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 begin
-    perform tasker.write_planned(array[p_task]);
     return query
     select s.step_uuid, s.task_uuid, s.name, s.state::text, s.pending_parents::integer,
-        (select count(*) from tasker.edges e where e.child_uuid = s.step_uuid), s.attempts::integer, s.max_attempts,
+        (select count(*) from tasker.parents_of(p_task, s.step_uuid)), s.attempts::integer, s.max_attempts,
         s.retryable, coalesce(s.run_after <= clock_timestamp(), false), s.run_after, s.claimed_at,
         (
             select max(a.finished_at) from tasker.attempts a
             where a.step_uuid = s.step_uuid and a.error_type is not null
         )
-    from tasker.steps s
-    where s.task_uuid = p_task
+    from tasker.steps_of(p_task) s
     order by s.step_uuid;
 end
 $$;
@@ -131,12 +152,11 @@ returns table (
     error_type text, host text, started_at timestamptz, finished_at timestamptz, fuel bigint, peak_memory_bytes bigint,
     instantiate_us bigint, guest_us bigint, total_us bigint, host_calls bigint
 )
-language plpgsql
+language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
 begin
-    perform tasker.write_planned(array[p_task]);
     return query
     select s.step_uuid, s.task_uuid, s.created_at, s.updated_at, s.claimed_at, s.run_after, s.state::text,
         s.pending_parents::integer, s.attempts::integer, s.max_attempts, s.lapses, s.retryable,
@@ -145,11 +165,9 @@ begin
         totals.guest_us, totals.total_us, totals.last_failure_at, latest.attempt, latest.outcome, latest.error_type,
         latest.host, latest.started_at, latest.finished_at, latest.fuel, latest.peak_memory_bytes,
         latest.instantiate_us, latest.guest_us, latest.total_us, latest.host_calls
-    from tasker.steps s
+    from tasker.steps_of(p_task) s
     cross join lateral (
-        select array_agg(parent.name order by parent.step_uuid) as names
-        from tasker.edges e join tasker.steps parent on parent.step_uuid = e.parent_uuid
-        where e.child_uuid = s.step_uuid
+        select array_agg(parent.name order by parent.step_uuid) as names from tasker.parents_of(p_task, s.step_uuid) parent
     ) parents
     cross join lateral (
         select count(*) as finished, coalesce(sum(a.fuel), 0)::bigint as fuel,
@@ -172,7 +190,6 @@ begin
     left join lateral (
         select a.* from tasker.attempts a where a.step_uuid = s.step_uuid order by a.claim desc limit 1
     ) latest on true
-    where s.task_uuid = p_task
     order by s.step_uuid;
 end
 $$;

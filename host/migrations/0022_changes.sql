@@ -24,8 +24,9 @@ set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mer
 as $$
 begin
     return query
-    select c.xid, c.sequence, c.at, t.namespace, c.task_uuid, c.step_uuid, s.name, c.attempt, c.from_state, c.to_state,
-        c.reason, c.actor
+    select c.xid, c.sequence, c.at, t.namespace, c.task_uuid, c.step_uuid,
+        coalesce(s.name, (select it.name from unnest(t.planned_steps) it where it.step_uuid = c.step_uuid)), c.attempt,
+        c.from_state, c.to_state, c.reason, c.actor
     from tasker.transitions c
     join tasker.tasks t on t.task_uuid = c.task_uuid
     left join tasker.steps s on s.step_uuid = c.step_uuid

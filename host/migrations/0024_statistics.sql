@@ -14,12 +14,18 @@ begin
     ) counted;
     if p_namespaces is null then
         select coalesce(json_object_agg(state, n), '{}') into steps from (
-            select s.state, count(*) as n from tasker.steps s group by s.state
+            select s.state, count(*) as n from (
+                select each.state from tasker.steps each
+                union all
+                select own.state from tasker.tasks t cross join lateral tasker.steps_of(t.task_uuid) own
+                where t.planned_steps is not null
+            ) s
+            group by s.state
         ) counted;
     else
         select coalesce(json_object_agg(state, n), '{}') into steps from (
             select s.state, count(*) as n
-            from tasker.tasks t join tasker.steps s on s.task_uuid = t.task_uuid
+            from tasker.tasks t cross join lateral tasker.steps_of(t.task_uuid) s
             where t.namespace = any (p_namespaces)
             group by s.state
         ) counted;
@@ -157,7 +163,7 @@ begin
                 'pending', 'waiting_for_retry', 'complete', 'error', 'cancelled', 'resolved_manually'
             )) as active,
             count(*) filter (where s.state = 'waiting_for_retry') as retrying
-        from tasker.steps s where s.task_uuid = t.task_uuid
+        from tasker.steps_of(t.task_uuid) s
     ) steps
     cross join lateral (
         select case when steps.active > 0 then 'steps_in_process'

@@ -1,23 +1,33 @@
--- Tasks whose steps stand in their own rows: nobody but the host that created them has begun with them. Of most the next thing
--- to be said is that they are complete, with all their steps (complete_planned): each row of a step is written once then, as it
--- ended, and its history with it. That takes the server half of what it does to create the steps, to claim them and to end them.
+-- Tasks whose steps stand in their own rows: nothing has happened to any of them but that a host has begun with the task, which
+-- it knows alone. Of most the next thing to be said is that they are complete, with all their steps (complete_planned): each row
+-- of a step is written once then, as it ended, and its history with it. That takes the server half of what it does to create the
+-- steps, to claim them and to end them.
 --
--- Whatever else is to be done with their steps has them written first, as they would have been with their task
--- (write_planned): a host that takes longer, one that finds them when their lease has lapsed, a person, a reader of steps.
+-- A host begins with such a task as it creates it (`planned_by`), or when it is the first to read its message. The claims of its
+-- first steps have the number one either way.
+--
+-- Whatever else is to be done with the steps has them written first, as they would have been with their task and by these claims
+-- (write_planned): a host that takes longer, one that finds them when their lease has lapsed, a person.
 
 -- Writes the steps of those of these tasks that are planned. Answers whether there were any. `p_begun`: their first steps are
--- claimed by the host that planned them; else they wait in their queue.
-create function tasker.write_planned(p_tasks uuid[], p_begun boolean default true) returns boolean
+-- claimed, by `p_host` where no host did as it created them; false: nobody has. Null: as far as it is known here. Then a host may
+-- hold the first claim of a step that is written as waiting in its queue, and what it brings is refused: the next claim is
+-- the second.
+create function tasker.write_planned(p_tasks uuid[], p_begun boolean, p_host text default null) returns boolean
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
 as $$
+declare
+    v_now timestamptz := clock_timestamp();
 begin
     if not exists (select from tasker.tasks where task_uuid = any (p_tasks) and planned_steps is not null) then
         return false;
     end if;
     with planned as (
-        select task_uuid, created_at, planned_by, planned_steps, planned_edges from tasker.tasks
+        select task_uuid, created_at, planned_by, planned_steps, planned_edges, coalesce(p_begun, planned_by is not null) as begun,
+            case when planned_by is not null then created_at else v_now end as begun_at
+        from tasker.tasks
         where task_uuid = any (p_tasks) and planned_steps is not null
         order by task_uuid
         for update
@@ -26,14 +36,17 @@ begin
             step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
             is_sink, guarded, retryable, name, claimed_by, inputs
         )
-        select (it).step_uuid, (it).task_uuid, (it).created_at, (it).created_at,
-            case when (it).room and p_begun then (it).created_at end,
-            case when (it).room and p_begun then 'in_progress' when (it).parents = 0 then 'enqueued' else 'pending'
-                end::tasker.step_state,
-            (it).parents, ((it).room and p_begun)::integer, (it).max_attempts, ((it).room and p_begun)::integer, (it).is_sink,
-            (it).guarded, (it).retryable, (it).name, case when (it).room and p_begun then planned_by end, (it).inputs::json
-        from (select planned_by, unnest(planned_steps) as it from planned) each
-        returning step_uuid, task_uuid, created_at, state
+        select (it).step_uuid, (it).task_uuid, (it).created_at, case when first and begun then begun_at else (it).created_at end,
+            case when first and begun then begun_at end,
+            case when first and begun then 'in_progress' when first then 'enqueued' else 'pending' end::tasker.step_state,
+            (it).parents, (first and begun)::integer, (it).max_attempts, (first and p_begun is not false)::integer,
+            (it).is_sink, (it).guarded, (it).retryable, (it).name,
+            case when first and begun then coalesce(planned_by, p_host) end, (it).inputs::json
+        from (
+            select begun, begun_at, planned_by, it, (it).parents = 0 as first
+            from (select begun, begun_at, planned_by, unnest(planned_steps) as it from planned) each
+        ) each
+        returning step_uuid, task_uuid, created_at, state, updated_at
     ), new_edges as (
         insert into tasker.edges (parent_uuid, child_uuid)
         select (it).parent_uuid, (it).child_uuid from (select unnest(planned_edges) as it from planned) each
@@ -43,10 +56,13 @@ begin
     )
     insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
     select task_uuid, null::uuid, created_at, null::integer, 'pending', 'steps_in_process' from planned
+    where planned_by is not null
     union all
-    select task_uuid, step_uuid, created_at, null, 'pending', 'enqueued' from new_steps where state <> 'pending'
+    select s.task_uuid, s.step_uuid, s.created_at, null, 'pending', 'enqueued'
+    from planned join new_steps s on s.task_uuid = planned.task_uuid
+    where planned_by is not null and s.state <> 'pending'
     union all
-    select task_uuid, step_uuid, created_at, 1, 'enqueued', 'in_progress' from new_steps where state = 'in_progress';
+    select task_uuid, step_uuid, updated_at, 1, 'enqueued', 'in_progress' from new_steps where state = 'in_progress';
     return found;
 end
 $$;
@@ -118,14 +134,21 @@ begin
         from given
     ), logged as (
         insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
-        select task_uuid, null, created_at, null, 'pending', 'steps_in_process' from done
+        select distinct (step).task_uuid, null::uuid, (step).created_at, null::integer, 'pending', 'steps_in_process'
+        from given where (step).room
         union all
         select (step).task_uuid, (step).step_uuid,
-            case when change < 3 and (step).parents = 0 then (step).created_at else v_now end,
+            case when change = 3 or (step).parents > 0 then v_now when (step).room then (step).created_at
+                else (it).started_at end,
             case when change > 1 then 1 end,
             case change when 1 then 'pending' when 2 then 'enqueued' else 'in_progress' end,
             case change when 1 then 'enqueued' when 2 then 'in_progress' else 'complete' end
-        from (select step, generate_series(1, 3) as change from given) each
+        -- How a task began that waited in its queue is written.
+        from (
+            select step, it,
+                generate_series(case when (step).parents = 0 and not (step).room then 2 else 1 end, 3) as change
+            from given
+        ) each
         union all
         select task_uuid, null, v_now, null, 'steps_in_process', 'complete' from done
     )

@@ -25,7 +25,7 @@ pub use process::{HostProcess, Settings, run_cli, run_cli_with};
 pub use server::OwnServer;
 pub use steps::{error, result, step};
 pub use stream::stream;
-pub use tasks::{LEASE, claim_of, create_tasks, one_step, registered, succeeded, task, wait_for};
+pub use tasks::{LEASE, all_succeeded, claim_of, create_tasks, one_step, registered, succeeded, task, wait_for};
 
 use std::path::PathBuf;
 

@@ -126,7 +126,7 @@ impl Street {
     /// The database fails.
     pub async fn hostile_in(&self, state: &str) -> anyhow::Result<Vec<Uuid>> {
         let tasks = sqlx::query_scalar(
-            "select t.task_uuid from tasker.steps s join tasker.tasks t using (task_uuid)
+            "select t.task_uuid from tasker.tasks t cross join lateral tasker.steps_of(t.task_uuid) s
             where t.namespace = 'hostile' and s.state::text = $1",
         );
         Ok(tasks.bind(state).fetch_all(self.database.pool()).await?)

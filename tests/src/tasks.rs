@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use tasker_wasm_host::host::register_template;
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
 use tasker_wasm_host::store::{
-    AttemptRecord, ClaimRequest, ClaimedStep, Completion, NewTask, Store, TaskView, TemplateRow, Usage, Verdict,
+    AttemptRecord, ClaimRequest, ClaimedStep, Completion, Lease, MessageId, NewTask, Store, TaskView, TemplateRow,
+    Usage, Verdict,
 };
 use tasker_wasm_host::template::{self, LoadedTemplate};
 use uuid::Uuid;
@@ -114,6 +115,21 @@ pub fn succeeded(step: &ClaimedStep) -> Completion {
         growth: None,
         events: None,
     }
+}
+
+/// The ends of all steps of a task of which `first` is claimed, without handlers.
+///
+/// # Panics
+///
+/// Never: what they hold is JSON.
+pub fn all_succeeded(first: &ClaimedStep, task: &NewTask) -> Vec<Completion> {
+    let ends = task.steps.iter().map(|step| {
+        let is_first = step.step_uuid == first.lease.step_uuid;
+        let message_id = if is_first { first.lease.message_id.clone() } else { MessageId::default() };
+        let lease = Lease { step_uuid: step.step_uuid, message_id, ..first.lease.clone() };
+        Completion { lease, ..succeeded(first) }
+    });
+    ends.collect()
 }
 
 /// Waits until `task` is in one of `states`.

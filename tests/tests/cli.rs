@@ -295,8 +295,7 @@ async fn namespaces_are_listed_paused_resumed_and_bounded() {
 async fn a_task_that_nobody_runs_becomes_a_dead_letter_that_somebody_resolves() {
     let database = TestDatabase::create().await;
     let task = task_that_waits(&database).await;
-    let age = "update tasker.tasks set created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour';
-        update tasker.steps set updated_at = now() - interval '1 hour'";
+    let age = "update tasker.tasks set created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'";
     sqlx::raw_sql(age).execute(database.pool()).await.unwrap();
     // A host for other work looks after it all the same.
     let config = "[orchestration.dlq.staleness_detection]\ndetection_interval_seconds = 1\n";

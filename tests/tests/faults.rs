@@ -278,7 +278,8 @@ impl Cluster<'_> {
     async fn describe(&mut self) -> String {
         let mut text = String::new();
         let left: Vec<(String, String, String, i32)> = sqlx::query_as(
-            "select t.name, s.name, s.state::text, s.claims from tasker.steps s join tasker.tasks t using (task_uuid)
+            "select t.name, s.name, s.state::text, s.claims
+            from tasker.tasks t cross join lateral tasker.steps_of(t.task_uuid) s
             where s.state in ('enqueued', 'in_progress', 'waiting_for_retry') limit 20",
         )
         .fetch_all(&self.server.pool)

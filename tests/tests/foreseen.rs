@@ -218,7 +218,6 @@ async fn the_steps_of_a_task_that_takes_longer_are_written_while_they_run() {
         let_go(&mut held).await;
     })
     .await;
-    // Not by the views, which have them written.
     let written = async || {
         let steps = "select state::text, claimed_by is not null from tasker.steps";
         sqlx::query_as::<_, (String, bool)>(steps).fetch_all(database.pool()).await.unwrap()

@@ -110,10 +110,10 @@ async fn change(
     };
     let enqueued = match action {
         StepAction::ResetForRetry { reason, reset_by } => {
-            app.store.reset_step_for_retry(step, &by(reset_by, reason)?).await?.enqueued
+            app.store.reset_step_for_retry(task, step, &by(reset_by, reason)?).await?.enqueued
         }
         StepAction::ResolveManually { reason, resolved_by } => {
-            app.store.resolve_step_manually(step, &by(resolved_by, reason)?).await?.enqueued
+            app.store.resolve_step_manually(task, step, &by(resolved_by, reason)?).await?.enqueued
         }
         StepAction::CompleteManually { completion_data: CompletionData { result, metadata }, reason, completed_by } => {
             let operator = by(completed_by, reason)?;

@@ -78,7 +78,8 @@ impl EagerStart {
             match ClaimedStep::first_of(task) {
                 Ok(mut steps) => {
                     if steps.len() <= slots.len() {
-                        steps.iter_mut().for_each(|step| step.lease.planned = task.planned());
+                        let planned = task.planned(&shared.settings.worker_id);
+                        steps.iter_mut().for_each(|step| step.lease.planned = planned.clone());
                     }
                     for (step, slot) in steps.into_iter().zip(&mut slots) {
                         foreseen.begin(step, Follows::Creation, slot, &claimed).await;

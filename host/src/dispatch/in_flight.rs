@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::sandbox::OutputCommit;
-use crate::store::Lease;
+use crate::store::{Lease, Planned};
 
 #[derive(Default)]
 pub(super) struct InFlight {
@@ -23,6 +24,15 @@ pub(super) struct InFlight {
 struct Owned {
     lease: Lease,
     signals: Signals,
+}
+
+/// A task that this host has begun with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// When it did.
+    pub(super) since: Instant,
+    /// Whether the task is created by now.
+    pub(super) is_created: bool,
 }
 
 /// What a running attempt can be told.
@@ -53,11 +63,14 @@ impl InFlight {
         self.some_planned.notified().await;
     }
 
-    /// The tasks that are or will be planned, and whether they are created by now.
-    pub(super) fn planned(&self) -> HashMap<Uuid, bool> {
+    /// The tasks that are or will be planned.
+    pub(super) fn planned(&self) -> HashMap<Uuid, Begun> {
         let mut tasks = HashMap::new();
-        for Owned { lease, signals } in self.lock().values().filter(|owned| owned.lease.planned.is_some()) {
-            *tasks.entry(lease.task_uuid).or_default() |= signals.output.is_done();
+        for Owned { lease, signals } in self.lock().values() {
+            if let Some(Planned { since, .. }) = lease.planned {
+                let begun = tasks.entry(lease.task_uuid).or_insert(Begun { since, is_created: false });
+                begun.is_created |= signals.output.is_done();
+            }
         }
         tasks
     }
@@ -135,6 +148,8 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+
     use super::*;
     use crate::store::MessageId;
 
@@ -187,16 +202,18 @@ mod tests {
     #[test]
     fn a_planned_task_is_known_before_it_is_created() {
         let in_flight = InFlight::default();
-        let planned = |step| Lease { planned: std::num::NonZero::new(2), ..lease(step, 1) };
+        let since = Instant::now();
+        let of_two = Planned { steps: NonZero::new(2).unwrap(), host: "h".into(), since };
+        let planned = |step| Lease { planned: Some(of_two.clone()), ..lease(step, 1) };
         let (notice, output) = OutputCommit::under_way();
         in_flight.insert(&lease_of(Uuid::now_v7(), Uuid::now_v7(), 1), &CancellationToken::new(), OutputCommit::done());
         assert!(in_flight.planned().is_empty());
         in_flight.insert(&planned(Uuid::now_v7()), &CancellationToken::new(), output);
-        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), false)]));
+        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), Begun { since, is_created: false })]));
         notice.durable();
         // What follows its first step rests on another commit.
         in_flight.insert(&planned(Uuid::now_v7()), &CancellationToken::new(), OutputCommit::under_way().1);
-        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), true)]));
+        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), Begun { since, is_created: true })]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Planned tasks: those whose steps this host has begun with as it created them, and which nobody has written yet.
+//! Planned tasks: those that this host has begun with and whose steps nobody has written yet.
 //!
 //! A short task is over before anybody asks for its steps. So its ends wait for each other as long as one of its attempts is
 //! computing, and then the task is completed with all its steps in one go: each row is written once, and for a task of one
@@ -10,16 +10,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use uuid::Uuid;
 
 use super::Shared;
 use super::complete::BATCH;
 use super::end::{End, Finished};
 use super::onwards::Onwards;
-use crate::store::Verdict;
+use crate::store::{Planned, Verdict};
 
-/// How long after its creation the steps of a task are written at the latest. A host that dies repeats so much of its work at
+/// How long after a host has begun with a task the steps are written at the latest. A host that dies repeats so much of its work at
 /// most, and it is some ten times what a short task takes under load.
 const HOLD: Duration = Duration::from_millis(50);
 
@@ -79,13 +78,13 @@ impl Standing {
         for Finished { end, output } in ends {
             let lease = end.lease();
             let task = tasks.entry(lease.task_uuid).or_insert_with(|| Task {
-                planned: lease.planned.map(|steps| steps.get() as usize),
+                planned: lease.planned.as_ref().map(|planned| planned.steps.get() as usize),
                 ends: 0,
-                steps: lease.planned.map_or(0, |_| shared.in_flight.of_task(lease.task_uuid)),
+                steps: lease.planned.as_ref().map_or(0, |_| shared.in_flight.of_task(lease.task_uuid)),
                 are_successes: true,
                 is_decided: true,
                 is_wanted: lease.planned.is_some() && onwards.is_wanted(lease.task_uuid),
-                left: if may_wait { left(lease.task_uuid) } else { Duration::ZERO },
+                left: lease.planned.as_ref().filter(|_| may_wait).map_or(Duration::ZERO, left),
             });
             task.ends += 1;
             task.is_decided &= output.is_done() || onwards.has(lease.step_uuid);
@@ -117,12 +116,9 @@ fn is_success(end: &End) -> bool {
     }
 }
 
-/// How long the steps of a task need not be written yet, by the time in its key.
-fn left(task: Uuid) -> Duration {
-    let created = (task.as_u128() >> 80) as i64;
-    // No time is left where the clock was set back meanwhile.
-    let age = u64::try_from(Utc::now().timestamp_millis() - created).map_or(HOLD, Duration::from_millis);
-    HOLD.saturating_sub(age)
+/// How long the steps of a task need not be written yet.
+fn left(planned: &Planned) -> Duration {
+    HOLD.saturating_sub(planned.since.elapsed())
 }
 
 /// Has the steps of those tasks written that take longer.
@@ -133,10 +129,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             tokio::time::sleep(HOLD).await;
             let planned = shared.in_flight.planned();
             written.retain(|task| planned.contains_key(task));
-            let old = planned.iter().filter(|(task, created)| **created && left(**task).is_zero());
+            let old = planned.iter().filter(|(_, begun)| begun.is_created && begun.since.elapsed() >= HOLD);
             let old: Vec<_> = old.map(|(task, _)| *task).filter(|task| !written.contains(task)).collect();
             if !old.is_empty() {
-                match shared.store.write_planned(&old).await {
+                match shared.store.write_planned(&old, &shared.settings.worker_id).await {
                     Ok(()) => written.extend(old),
                     Err(error) => tracing::warn!(%error, "can't write the steps of new tasks: trying again"),
                 }

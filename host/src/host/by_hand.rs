@@ -74,8 +74,14 @@ async fn end(
         Some(template) => growth(store, step, given.result, template, limits).await?,
         None => None,
     };
-    let ended =
-        store.complete_step_manually(step.step_uuid, given.result, given.metadata, growth.as_ref(), given.operator);
+    let ended = store.complete_step_manually(
+        step.task_uuid,
+        step.step_uuid,
+        given.result,
+        given.metadata,
+        growth.as_ref(),
+        given.operator,
+    );
     Ok(ended.await?)
 }
 

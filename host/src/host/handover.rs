@@ -67,10 +67,10 @@ impl Handover {
         let mut planned = HashSet::new();
         for task in tasks {
             let steps = ClaimedStep::first_of(task).unwrap_or_default();
-            let plan = task.planned().filter(|_| steps.len() <= self.most - first.len());
-            planned.extend(plan.map(|_| task.task_uuid));
+            let plan = task.planned(&self.host).filter(|_| steps.len() <= self.most - first.len());
+            planned.extend(plan.as_ref().map(|_| task.task_uuid));
             for mut step in steps.into_iter().take(self.most - first.len()) {
-                step.lease.planned = plan;
+                step.lease.planned = plan.clone();
                 first.insert(step.lease.step_uuid, step);
             }
         }

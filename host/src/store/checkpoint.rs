@@ -31,7 +31,7 @@ impl Store {
         if saved.is_some() || lease.planned.is_none() {
             return Ok(saved);
         }
-        self.write_planned(&[lease.task_uuid]).await?;
+        self.write_planned_of(std::slice::from_ref(lease)).await?;
         self.try_to_save_checkpoint(lease, checkpoint).await
     }
 

@@ -1,6 +1,5 @@
 //! Claiming: taking steps from the queues, with everything their execution needs, in one round trip.
 
-use std::num::NonZero;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use super::columns::column;
 use super::error::is_about_unknown_queue;
-use super::{Lease, MessageId, NewStep, NewTask, Store, StoreError, queues};
+use super::{Lease, MessageId, NewStep, NewTask, Planned, Store, StoreError, queues};
 
 /// What a host asks for.
 #[derive(Debug, Clone)]
@@ -72,7 +71,7 @@ pub(crate) struct Kin<'a> {
     correlation_id: Uuid,
     task: &'a RawValue,
     created_at: DateTime<Utc>,
-    planned: Option<NonZero<u32>>,
+    planned: Option<&'a Planned>,
 }
 
 impl ClaimedStep {
@@ -132,7 +131,7 @@ impl ClaimedStep {
                 step_uuid,
                 claim: 1,
                 guarded,
-                planned: kin.planned,
+                planned: kin.planned.cloned(),
             },
             template_uuid: kin.template_uuid,
             correlation_id: kin.correlation_id,
@@ -159,7 +158,7 @@ impl ClaimedStep {
             correlation_id: self.correlation_id,
             task: &self.task,
             created_at: self.created_at,
-            planned: self.lease.planned,
+            planned: self.lease.planned.as_ref(),
         }
     }
 
@@ -173,7 +172,7 @@ impl ClaimedStep {
 impl Store {
     /// Claims up to `limit` steps, and of each namespace no more than it has places for, shared fairly between the
     /// namespaces, oldest first within each. A step whose lease ran out is claimed again: the same attempt under a new
-    /// fence.
+    /// fence. Of a task of few steps the first claim is that of all its steps, which are not written yet: see [`Lease::planned`].
     ///
     /// # Errors
     /// The database fails. Steps it claimed before the answer was lost come back when their lease runs out.
@@ -187,8 +186,8 @@ impl Store {
                 .bind(&request.host)
                 .bind(request.lease.as_secs_f64()),
             _ => sqlx::query_as(
-                "select step.* from tasker.claim_steps($1, $2, $3, $4, $5) claimed
-                cross join lateral tasker.claimed_steps(claimed.messages, claimed.steps) step",
+                "select step.* from tasker.read_queues($1, $2, $4, $5) read
+                cross join lateral tasker.take_steps(read, $3) step",
             )
             .bind(&request.namespaces)
             .bind(limit)
@@ -215,12 +214,11 @@ fn claim_from(namespace: &str) -> String {
     format!(
         "with read as ({read})
         select step.* from (
-            select array_agg(msg_id order by msg_id) as messages, array_agg(step_uuid order by msg_id) as steps from read
+            select array_agg(row (
+                $1, msg_id, tasker.step_of(message ->> 'step_uuid'), tasker.step_of(message ->> 'task_uuid'), read_ct = 1
+            )::tasker.read_message order by msg_id) as read from read
         ) found
-        cross join lateral tasker.take_steps(
-            array_fill($1, array[coalesce(cardinality(messages), 0)]), messages, steps, $3
-        ) taken
-        cross join lateral tasker.claimed_steps(taken.messages, taken.steps) step"
+        cross join lateral tasker.take_steps(found.read, $3) step"
     )
 }
 
@@ -262,7 +260,10 @@ impl<'r> FromRow<'r, PgRow> for ClaimedStep {
             step_uuid: row.try_get("step_uuid")?,
             claim: row.try_get("claim")?,
             guarded: row.try_get("guarded")?,
-            planned: None,
+            planned: match row.try_get("planned")? {
+                Some(steps) => Planned::new(steps, row.try_get("claimed_by")?),
+                None => None,
+            },
         };
         let correlation_id = row.try_get("correlation_id")?;
         let Json(context) = row.try_get("task_context")?;

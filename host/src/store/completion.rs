@@ -94,7 +94,7 @@ impl Completion {
 
     /// Its task, where its steps may not be written yet.
     pub(super) fn planned_task(&self) -> Option<Uuid> {
-        self.lease.planned.map(|_| self.lease.task_uuid)
+        self.lease.planned.as_ref().map(|_| self.lease.task_uuid)
     }
 
     /// The same attempt, failed because what it brought cannot be stored.

@@ -41,7 +41,7 @@ impl Store {
         if published != DirectlyPublished::NotOurs || lease.planned.is_none() {
             return Ok(published);
         }
-        self.write_planned(&[lease.task_uuid]).await?;
+        self.write_planned_of(std::slice::from_ref(lease)).await?;
         self.try_to_publish_event(lease, event).await
     }
 

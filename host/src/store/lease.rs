@@ -1,6 +1,5 @@
 //! Leases: for how long a claimed step's message stays hidden from other hosts.
 
-use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::columns::column;
-use super::{Store, StoreError};
+use super::{Planned, Store, StoreError};
 
 /// The right to finish a claimed step. Current until the step is completed, put back, or claimed again after its time
 /// ran out.
@@ -26,10 +25,10 @@ pub struct Lease {
     pub claim: i32,
     /// Whether the step's end changes its task as well, whatever it is: it has no successors, or its task grows.
     pub guarded: bool,
-    /// How many steps its task has, where they were not written when it was claimed: see
-    /// [`EagerClaim::planned`](super::EagerClaim::planned). None where they were.
+    /// Its task, where the steps of that were not written when it was claimed: they are later, all of them at once where
+    /// [they all succeed](Store::complete_planned) before something else happens. None where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub planned: Option<NonZero<u32>>,
+    pub planned: Option<Planned>,
 }
 
 /// The number of a step's message in its queue. Of a step that a host begins with before it is claimed it is learnt from the

@@ -76,6 +76,7 @@ pub use migrate::{MigrationState, MigrationStatus};
 pub use namespaces::NamespaceView;
 pub use operate::{Action, OperateError, Operated, Operator};
 pub use pgmq::PgmqOrigin;
+pub use planned::Planned;
 pub use purge::{PurgedMessages, PurgedTasks};
 pub use retry::Due;
 pub use stale::{StalePage, StaleTask, StalenessThresholds};

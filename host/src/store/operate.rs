@@ -289,12 +289,13 @@ impl Store {
     /// other failure holds it.
     ///
     /// # Errors
-    /// There is no such step, it is in another state, its task is over, its batch has gone on without it, who or why is
+    /// The task has no such step, it is in another state, its task is over, its batch has gone on without it, who or why is
     /// missing, or the database fails.
-    pub async fn reset_step_for_retry(&self, step: Uuid, by: &Operator) -> Result<Operated, OperateError> {
+    pub async fn reset_step_for_retry(&self, task: Uuid, step: Uuid, by: &Operator) -> Result<Operated, OperateError> {
         by.check()?;
         let answer: Answer = again(|| {
-            sqlx::query_as("select * from tasker.reset_step_for_retry($1, $2, $3)")
+            sqlx::query_as("select * from tasker.reset_step_for_retry($1, $2, $3, $4)")
+                .bind(task)
                 .bind(step)
                 .bind(&by.actor)
                 .bind(&by.reason)
@@ -308,19 +309,20 @@ impl Store {
     /// on. A late result of an attempt under way is refused.
     ///
     /// # Errors
-    /// There is no such step, it or its task is over, who or why is missing, or the database fails.
-    pub async fn resolve_step_manually(&self, step: Uuid, by: &Operator) -> Result<Operated, OperateError> {
-        self.end_step(step, Action::ResolveStep, (None, None, None), by).await
+    /// The task has no such step, it or its task is over, who or why is missing, or the database fails.
+    pub async fn resolve_step_manually(&self, task: Uuid, step: Uuid, by: &Operator) -> Result<Operated, OperateError> {
+        self.end_step((task, step), Action::ResolveStep, (None, None, None), by).await
     }
 
     /// Completes an unfinished step with the result it should have brought, any JSON value; `metadata` is a JSON object.
     /// `growth` is what the task gains when the step is one that decides. A late result of an attempt under way is refused.
     ///
     /// # Errors
-    /// There is no such step, it or its task is over, the task has grown since the growth was planned, who or why is
+    /// The task has no such step, it or its task is over, the task has grown since the growth was planned, who or why is
     /// missing, or the database fails or cannot take the result.
     pub async fn complete_step_manually(
         &self,
+        task: Uuid,
         step: Uuid,
         result: &RawValue,
         metadata: Option<&RawValue>,
@@ -328,12 +330,12 @@ impl Store {
         by: &Operator,
     ) -> Result<Operated, OperateError> {
         let given = (Some(result.get()), metadata.map(RawValue::get), growth.map(Growth::to_json));
-        self.end_step(step, Action::CompleteStep, given, by).await
+        self.end_step((task, step), Action::CompleteStep, given, by).await
     }
 
     async fn end_step(
         &self,
-        step: Uuid,
+        (task, step): (Uuid, Uuid),
         action: Action,
         (result, metadata, growth): (Option<&str>, Option<&str>, Option<String>),
         by: &Operator,
@@ -341,7 +343,8 @@ impl Store {
         by.check()?;
         let state = if action == Action::CompleteStep { StepState::Complete } else { StepState::ResolvedManually };
         let answer: Answer = again(|| {
-            sqlx::query_as("select * from tasker.end_step($1, $2::text::tasker.step_state, $3, $4, $5, $6, $7)")
+            sqlx::query_as("select * from tasker.end_step($1, $2, $3::text::tasker.step_state, $4, $5, $6, $7, $8)")
+                .bind(task)
                 .bind(step)
                 .bind(state.as_str())
                 .bind(result)

@@ -2,7 +2,9 @@
 
 use std::borrow::Borrow;
 use std::num::NonZero;
+use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -11,16 +13,47 @@ use super::completion::{Completion, CompletionRow};
 use super::queues::Queues;
 use super::{Lease, NewTask, Store, StoreError};
 
-/// Most steps of a task that is planned: as many as may be done in a short while. Their keys are in the order of their places.
+/// Most steps of a task that is planned: as many as may be done in a short while. Their keys are in the order of their places,
+/// and the first of them waits for none.
 const MOST_STEPS: usize = 32;
 
+/// What a host knows of a task whose steps are not written yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// How many they are.
+    pub steps: NonZero<u32>,
+    /// The host that has begun with it.
+    pub host: String,
+    /// When it did, or when it was told that it has.
+    #[serde(skip, default = "Instant::now")]
+    pub since: Instant,
+}
+
+impl Planned {
+    /// A task of so many steps; none where there are none.
+    pub(super) fn new(steps: i32, host: String) -> Option<Self> {
+        Some(Self { steps: NonZero::new(u32::try_from(steps).ok()?)?, host, since: Instant::now() })
+    }
+}
+
 impl NewTask {
-    /// How many steps it has, if they may be written later than the task: see [`Lease::planned`].
+    /// What `host` knows of it that begins with all of its first steps now, if its steps may be written later than the task.
     #[must_use]
-    pub fn planned(&self) -> Option<NonZero<u32>> {
-        let steps = NonZero::new(u32::try_from(self.steps.len()).ok()?)?;
-        let are_in_order = self.steps.is_sorted_by_key(|step| step.step_uuid);
-        (!self.grows && self.steps.len() <= MOST_STEPS && are_in_order).then_some(steps)
+    pub fn planned(&self, host: &str) -> Option<Planned> {
+        if self.may_be_planned() { Planned::new(self.steps.len() as i32, host.to_owned()) } else { None }
+    }
+
+    /// Whether its steps may be written later than the task while it waits in its queue: one message says then that nobody has
+    /// begun with any of them.
+    pub(super) fn may_wait_planned(&self) -> bool {
+        self.may_be_planned() && self.steps.iter().filter(|step| step.parents.is_empty()).count() == 1
+    }
+
+    fn may_be_planned(&self) -> bool {
+        !self.grows
+            && self.steps.len() <= MOST_STEPS
+            && self.steps.first().is_some_and(|first| first.parents.is_empty())
+            && self.steps.is_sorted_by_key(|step| step.step_uuid)
     }
 }
 
@@ -67,19 +100,22 @@ impl Store {
         }
     }
 
-    /// Writes the steps of those of these tasks that are planned.
+    /// Writes the steps of those of these tasks that are planned, of which `host` has begun with the first.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn write_planned(&self, tasks: &[Uuid]) -> Result<(), StoreError> {
-        sqlx::query("select tasker.write_planned($1)").bind(tasks).execute(&self.pool).await?;
+    pub async fn write_planned(&self, tasks: &[Uuid], host: &str) -> Result<(), StoreError> {
+        sqlx::query("select tasker.write_planned($1, true, $2)").bind(tasks).bind(host).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Writes the steps of the tasks of these leases, so that something can be said of them.
+    /// Writes the steps of the tasks of these leases, which are all one host's, so that something can be said of them.
     pub(super) async fn write_planned_of(&self, leases: &[Lease]) -> Result<(), StoreError> {
-        let planned: Vec<_> =
-            leases.iter().filter(|lease| lease.planned.is_some()).map(|lease| lease.task_uuid).collect();
-        if planned.is_empty() { Ok(()) } else { self.write_planned(&planned).await }
+        let planned = leases.iter().filter_map(|lease| Some((lease.task_uuid, &lease.planned.as_ref()?.host)));
+        let (tasks, hosts): (Vec<_>, Vec<_>) = planned.unzip();
+        match hosts.first() {
+            Some(host) => self.write_planned(&tasks, host).await,
+            None => Ok(()),
+        }
     }
 }

@@ -43,16 +43,16 @@ impl<'a> Queues<'a> {
         }
     }
 
-    /// Sends what `created` has in `messages`, and in `taken` hidden. Which message is that of which taken step is in `held`; who
+    /// Sends what `created` has in `messages`, and in `taken` hidden and as if it had been read. Which message is that of which taken step is in `held`; who
     /// reads from it has all of it done. `lease` is the place of the parameter that says for how many seconds what was taken
     /// is hidden.
     pub(super) fn send_taken(namespace: &str, lease: usize) -> String {
         format!(
             "sent as (
-                insert into {} (vt, message)
-                select clock_timestamp(), unnest(messages) from created
+                insert into {} (read_ct, vt, message)
+                select 0, clock_timestamp(), unnest(messages) from created
                 union all
-                select clock_timestamp() + make_interval(secs => ${lease}), unnest(taken) from created
+                select 1, clock_timestamp() + make_interval(secs => ${lease}), unnest(taken) from created
                 returning msg_id, (message ->> 'step_uuid')::uuid as step_uuid, vt
             ), held as materialized (select msg_id, step_uuid from sent where vt > clock_timestamp())",
             table(namespace)
@@ -161,7 +161,7 @@ pub(super) fn read(namespace: &str, by_age: bool, name: usize, limit: usize, lea
             select ctid from {queue} where vt + interval '0' <= clock_timestamp() order by {urgency}msg_id
             limit tasker.room_for(${name}, ${limit}) for update skip locked
         ))
-        returning msg_id, tasker.step_of(message ->> 'step_uuid') as step_uuid"
+        returning msg_id, read_ct, message"
     )
 }
 

@@ -149,9 +149,8 @@ pub struct EagerClaim {
     pub host: String,
     /// Steps of the tasks that wait for nothing.
     pub steps: HashSet<Uuid>,
-    /// Tasks all of whose first steps are among these: their steps are written later, all of them at once where
-    /// [they all succeed](Store::complete_planned) before anybody else asks for one. Until then they stand in the task's row. Their
-    /// [leases](super::Lease::planned) say so.
+    /// Tasks all of whose first steps are among these, and whose steps are written later: their [leases](super::Lease::planned) say
+    /// so.
     pub planned: HashSet<Uuid>,
     /// For how long the steps are its own unless renewed.
     pub lease: Duration,
@@ -239,17 +238,28 @@ impl StepMessage {
 
 impl<'a> Rows<'a> {
     fn of(tasks: &'a [NewTask]) -> Self {
+        Self::claimed(tasks, None)
+    }
+
+    /// Those of tasks of which first steps are claimed as they are created.
+    fn claimed(tasks: &'a [NewTask], claim: Option<&EagerClaim>) -> Self {
         let mut rows = Self::default();
-        tasks.iter().for_each(|task| rows.add(task));
+        tasks.iter().for_each(|task| rows.add(task, claim));
         // Two senders meet the queues in one order.
         rows.messages.sort_by_key(|(namespace, _)| *namespace);
         rows
     }
 
-    fn add(&mut self, task: &'a NewTask) {
-        let first = self.steps.len();
+    fn add(&mut self, task: &'a NewTask, claim: Option<&EagerClaim>) {
+        let is_claimed = |step: &NewStep| claim.is_some_and(|claim| claim.steps.contains(&step.step_uuid));
+        let is_planned = if task.steps.iter().any(is_claimed) {
+            claim.is_some_and(|claim| claim.planned.contains(&task.task_uuid))
+        } else {
+            task.may_wait_planned()
+        };
+        let (mut rows, mut edges) = (Vec::with_capacity(task.steps.len()), Vec::new());
         for step in &task.steps {
-            self.steps.push(StepRow {
+            rows.push(StepRow {
                 step_uuid: step.step_uuid,
                 task_uuid: task.task_uuid,
                 parents: 0,
@@ -257,7 +267,7 @@ impl<'a> Rows<'a> {
                 is_sink: true,
                 guarded: true,
                 retryable: step.retryable,
-                room: false,
+                room: step.parents.is_empty() && is_claimed(step),
                 created_at: task.created_at,
                 name: &step.name,
                 inputs: step.inputs.get(),
@@ -265,22 +275,29 @@ impl<'a> Rows<'a> {
         }
         let waits_for_none = task.steps.iter().filter(|step| step.parents.is_empty());
         self.messages.extend(waits_for_none.map(|step| (&*task.namespace, Json(StepMessage::of(task, step)))));
-        let rows = &mut self.steps[first..];
         for (child, step) in task.steps.iter().enumerate() {
             for parent in step.awaited() {
                 rows[child].parents += 1;
                 rows[parent].is_sink = false;
                 rows[parent].guarded = task.grows;
-                self.edges.push(EdgeRow { parent_uuid: rows[parent].step_uuid, child_uuid: step.step_uuid });
+                edges.push(EdgeRow { parent_uuid: rows[parent].step_uuid, child_uuid: step.step_uuid });
             }
         }
+        let sinks = rows.iter().filter(|step| step.is_sink).count() as i32;
+        let (planned_steps, planned_edges) = if is_planned {
+            (Some(rows), Some(edges).filter(|edges| !edges.is_empty()))
+        } else {
+            self.steps.append(&mut rows);
+            self.edges.append(&mut edges);
+            (None, None)
+        };
         self.tasks.push(TaskRow {
             task_uuid: task.task_uuid,
             template_uuid: task.template_uuid,
             choice: task.choice.name(),
             correlation_id: task.correlation_id,
             parent_correlation_id: task.parent_correlation_id,
-            sinks: rows.iter().filter(|step| step.is_sink).count() as i32,
+            sinks,
             priority: task.priority,
             grows: task.grows,
             identity: task.identity.as_ref().map(<[u8; 32]>::as_slice),
@@ -293,25 +310,14 @@ impl<'a> Rows<'a> {
             created_at: task.created_at,
             tags: task.tags_json().into(),
             context: task.context.get(),
-            planned_steps: None,
-            planned_edges: None,
+            planned_steps,
+            planned_edges,
         });
     }
 
-    /// Those of tasks whose first steps are claimed as they are created.
-    fn claimed(tasks: &'a [NewTask], claim: &EagerClaim) -> Self {
-        let mut rows = Self::of(tasks);
-        for step in &mut rows.steps {
-            step.room = step.parents == 0 && claim.steps.contains(&step.step_uuid);
-        }
-        for task in rows.tasks.iter_mut().filter(|task| claim.planned.contains(&task.task_uuid)) {
-            let steps: Vec<_> = rows.steps.extract_if(.., |step| step.task_uuid == task.task_uuid).collect();
-            let is_of_task = |edge: &mut EdgeRow| steps.iter().any(|step| step.step_uuid == edge.child_uuid);
-            let edges: Vec<_> = rows.edges.extract_if(.., is_of_task).collect();
-            task.planned_edges = Some(edges).filter(|edges| !edges.is_empty());
-            task.planned_steps = Some(steps);
-        }
-        rows
+    /// The steps that do not stand in their tasks' rows; none where all do.
+    fn unplanned(tasks: &[TaskRow<'_>], steps: Vec<StepRow<'a>>) -> Option<Vec<StepRow<'a>>> {
+        tasks.iter().any(|task| task.planned_steps.is_none()).then_some(steps)
     }
 }
 
@@ -337,6 +343,7 @@ impl Store {
         );
         let Rows { tasks: rows, steps, edges, messages } = Rows::of(tasks);
         let (namespaces, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+        let steps = Rows::unplanned(&rows, steps);
         let created =
             sqlx::query_as(AssertSqlSafe(statement)).bind(rows).bind(steps).bind(edges).bind(namespaces).bind(messages);
         let mut line = self.line().await?;
@@ -368,9 +375,9 @@ impl Store {
             cross join (select array_agg(msg_id) as messages, array_agg(step_uuid) as steps from held) claimed",
             Queues::send_taken(namespace, 8),
         );
-        let Rows { tasks: rows, steps, edges, messages } = Rows::claimed(tasks, claim);
+        let Rows { tasks: rows, steps, edges, messages } = Rows::claimed(tasks, Some(claim));
         let is_taken = |step: Uuid| claim.steps.contains(&step);
-        let are_all_planned = rows.iter().all(|task| task.planned_steps.is_some());
+        let steps = Rows::unplanned(&rows, steps);
         let (taken, messages): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|(_, message)| is_taken(message.step_uuid));
         let taken: Vec<_> = taken.into_iter().map(|(_, message)| message).collect();
@@ -378,7 +385,7 @@ impl Store {
         let mut line = self.line().await?;
         let answer = sqlx::query(AssertSqlSafe(statement))
             .bind(rows)
-            .bind((!are_all_planned).then_some(steps))
+            .bind(steps)
             .bind(edges)
             .bind(&claim.host)
             .bind(namespaces)

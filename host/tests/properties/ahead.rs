@@ -64,7 +64,8 @@ pub async fn whole(
         }
         next = following(cluster, &Results::new(), &ended)?.into_iter().map(Arc::new).collect();
     }
-    let all = ended.first().and_then(|end| end.step.lease.planned).map_or(0, |steps| steps.get() as usize);
+    let all =
+        ended.first().and_then(|end| end.step.lease.planned.as_ref()).map_or(0, |planned| planned.steps.get() as usize);
     Ok((ended.len() == all).then_some(ended))
 }
 

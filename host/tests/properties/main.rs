@@ -22,7 +22,6 @@ mod verdict;
 mod workflow;
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,9 @@ use fastrand::Rng;
 use futures::future::try_join_all;
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use tasker_wasm_host::orchestration::create::{TaskRequest, plan_task};
-use tasker_wasm_host::store::{ClaimedStep, CreationReport, EagerClaim, NewTask, NewTemplate, Store, StoreError};
+use tasker_wasm_host::store::{
+    ClaimedStep, CreationReport, EagerClaim, NewTask, NewTemplate, Planned, Store, StoreError,
+};
 use tasker_wasm_host::template;
 use uuid::Uuid;
 
@@ -216,7 +217,7 @@ async fn create(store: &Store, rng: &mut Rng, workflow: Workflow) -> Result<(Tas
     // The second is the same task, so it is not created.
     for _ in 0..2 {
         let task = plan_task(&row, request.clone(), "test").map_err(|error| error.to_string())?;
-        let (created, claimed) = match task.planned().filter(|_| rng.bool()) {
+        let (created, claimed) = match task.planned("a host").filter(|_| rng.bool()) {
             Some(planned) => plan_and_begin(store, &task, planned).await?,
             None => (store.create_tasks(std::slice::from_ref(&task)).await.map_err(told)?, Vec::new()),
         };
@@ -233,7 +234,7 @@ async fn create(store: &Store, rng: &mut Rng, workflow: Workflow) -> Result<(Tas
 async fn plan_and_begin(
     store: &Store,
     task: &NewTask,
-    planned: NonZero<u32>,
+    planned: Planned,
 ) -> Result<(CreationReport, Vec<ClaimedStep>), String> {
     let mut first = ClaimedStep::first_of(task).map_err(|error| error.to_string())?;
     let claim = EagerClaim {
@@ -246,7 +247,7 @@ async fn plan_and_begin(
     first.retain(|step| claimed.contains_key(&step.lease.step_uuid));
     for step in &mut first {
         step.lease.message_id.learn(claimed[&step.lease.step_uuid]);
-        step.lease.planned = Some(planned);
+        step.lease.planned = Some(planned.clone());
     }
     Ok((created, first))
 }

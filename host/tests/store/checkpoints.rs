@@ -46,6 +46,7 @@ async fn progress_of_a_lost_claim_is_not_stored() {
 async fn a_checkpoint_spends_no_attempt_and_changes_no_state() {
     let bench = Bench::new().await;
     let task = bench.task(&[("count", &[])]).await;
+    bench.write_steps().await;
     let claimed = bench.claim_one().await;
     let before = bench.transitions(task.steps[0].step_uuid).await;
     bench.store.save_checkpoint(&claimed.lease, &at("1", 1, None)).await.unwrap();

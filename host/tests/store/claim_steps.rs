@@ -254,6 +254,7 @@ async fn a_flood_in_one_namespace_does_not_delay_the_first_step_of_another() {
 async fn a_step_of_a_task_that_rests_is_not_started_and_its_message_cleared_away() {
     let bench = Bench::new().await;
     let task = bench.task(&[("mix", &[])]).await;
+    bench.write_steps().await;
     bench.pool.execute("update tasker.tasks set state = 'error'").await.unwrap();
     assert!(bench.claim(10).await.is_empty());
     assert_eq!((bench.messages().await, bench.state(&task, 0).await), (0, StepState::Enqueued));
@@ -287,7 +288,7 @@ async fn a_claim_reads_what_it_claims_however_many_tasks_are_unfinished() {
     bench.complete(&bench.claim(400).await).await;
     bench.pool.execute("vacuum analyze").await.unwrap();
     let mut connection = bench.pool.acquire().await.unwrap();
-    let claim = "select tasker.claim_steps(array[$1], 1, 'host', 30)";
+    let claim = "select tasker.take_steps(tasker.read_queues(array[$1], 1, 30), 'host')";
     // Plans are made while next to nothing is unfinished.
     sqlx::query(claim).bind(NAMESPACE).execute(&mut *connection).await.unwrap();
     bench.store.create_tasks(&tasks()[..1]).await.unwrap();

@@ -136,6 +136,7 @@ async fn a_task_with_the_identity_of_another_is_left_out_and_the_other_named() {
     assert_eq!((report.enqueued, report.duplicates), (2, vec![None, Some(first.task_uuid), None]));
     let report = bench.store.create_tasks(&[identified(2)]).await.unwrap();
     assert_eq!((report.enqueued, report.duplicates), (0, vec![Some(other.task_uuid)]));
+    bench.write_steps().await;
     assert_eq!(bench.number("select count(*) from tasker.tasks").await, 2);
     assert_eq!(bench.number("select count(*) from tasker.steps").await, 4);
     assert_eq!(bench.number("select count(*) from tasker.edges").await, 2);
@@ -152,6 +153,7 @@ async fn a_creation_whose_answer_was_lost_may_be_sent_again() {
     assert_eq!((report.enqueued, report.duplicates), (1, vec![Some(first.task_uuid), None]));
     let report = bench.store.create_tasks(&[first.clone(), second.clone()]).await.unwrap();
     assert_eq!((report.enqueued, report.duplicates), (0, vec![Some(first.task_uuid), Some(second.task_uuid)]));
+    bench.write_steps().await;
     assert_eq!(bench.number("select count(*) from tasker.steps").await, 4);
 }
 

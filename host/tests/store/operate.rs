@@ -137,13 +137,14 @@ async fn a_task_that_is_over_is_left_as_it_is() {
     let again = bench.store.cancel_task(cancelled.task_uuid, &by()).await.unwrap_err();
     assert!(matches!(again, OperateError::TaskState { state: TaskState::Cancelled, .. }), "{again}");
     let step = cancelled.steps[0].step_uuid;
-    let refusal = bench.store.complete_step_manually(step, &raw("1"), None, None, &by()).await.unwrap_err();
+    let refusal =
+        bench.store.complete_step_manually(cancelled.task_uuid, step, &raw("1"), None, None, &by()).await.unwrap_err();
     assert!(matches!(refusal, OperateError::StateOfItsTask { state: TaskState::Cancelled, .. }), "{refusal}");
 
     let nobody = Uuid::now_v7();
     let unknown = bench.store.cancel_task(nobody, &by()).await.unwrap_err();
     assert!(matches!(unknown, OperateError::UnknownTask { task } if task == nobody), "{unknown}");
-    let unknown = bench.store.reset_step_for_retry(nobody, &by()).await.unwrap_err();
+    let unknown = bench.store.reset_step_for_retry(cancelled.task_uuid, nobody, &by()).await.unwrap_err();
     assert!(matches!(unknown, OperateError::UnknownStep { step } if step == nobody), "{unknown}");
 }
 
@@ -172,10 +173,10 @@ async fn a_failed_step_that_is_retried_begins_anew_and_frees_its_task() {
     assert!(bench.store.save_checkpoint(&second.lease, &checkpoint).await.unwrap().is_some());
     bench.store.complete_steps(&[failed(&second)]).await.unwrap();
     let step = task.steps[0].step_uuid;
-    let too_early = bench.store.reset_step_for_retry(task.steps[1].step_uuid, &by()).await.unwrap_err();
+    let too_early = bench.store.reset_step_for_retry(task.task_uuid, task.steps[1].step_uuid, &by()).await.unwrap_err();
     assert!(matches!(too_early, OperateError::StepState { state: StepState::Pending, .. }), "{too_early}");
 
-    let operated = bench.store.reset_step_for_retry(step, &by()).await.unwrap();
+    let operated = bench.store.reset_step_for_retry(task.task_uuid, step, &by()).await.unwrap();
     assert_eq!((operated.task_state, operated.enqueued), (TaskState::StepsInProcess, 1));
     assert_eq!(bench.by_hand(&task).await, ["a error>enqueued", "task blocked_by_failures>steps_in_process"]);
     let third = bench.claim_one().await;
@@ -200,8 +201,14 @@ async fn a_task_stays_blocked_until_its_last_failure_is_dealt_with() {
     let task = bench.task(&[("a", &[]), ("b", &[]), ("c", &[0, 1])]).await;
     bench.run_and_fail(&["a", "b"]).await;
     let (a, b) = (task.steps[0].step_uuid, task.steps[1].step_uuid);
-    assert_eq!(bench.store.resolve_step_manually(a, &by()).await.unwrap().task_state, TaskState::BlockedByFailures);
-    assert_eq!(bench.store.resolve_step_manually(b, &by()).await.unwrap().task_state, TaskState::StepsInProcess);
+    assert_eq!(
+        bench.store.resolve_step_manually(task.task_uuid, a, &by()).await.unwrap().task_state,
+        TaskState::BlockedByFailures
+    );
+    assert_eq!(
+        bench.store.resolve_step_manually(task.task_uuid, b, &by()).await.unwrap().task_state,
+        TaskState::StepsInProcess
+    );
     assert_eq!(bench.run_all().await, ["c"]);
     assert_eq!(task_state(&bench, &task).await, TaskState::Complete);
     bench.assert_sound().await;
@@ -214,7 +221,8 @@ async fn a_step_completed_by_hand_gives_its_result_to_those_after_it() {
     bench.run_and_fail(&["a"]).await;
     let step = task.steps[0].step_uuid;
     let (result, metadata) = (raw(r#"{"loaves":12}"#), raw(r#"{"by":"hand"}"#));
-    let operated = bench.store.complete_step_manually(step, &result, Some(&metadata), None, &by()).await.unwrap();
+    let operated =
+        bench.store.complete_step_manually(task.task_uuid, step, &result, Some(&metadata), None, &by()).await.unwrap();
     assert_eq!((operated.task_state, operated.enqueued), (TaskState::StepsInProcess, 1));
     let b = bench.claim_one().await;
     let seen: Value = serde_json::from_str(b.dependency_results.get()).unwrap();
@@ -232,14 +240,18 @@ async fn a_running_step_ended_by_hand_loses_its_claim() {
     let bench = Bench::new().await;
     let task = bench.task(&[("a", &[]), ("b", &[0])]).await;
     let running = bench.claim_one().await;
-    bench.store.complete_step_manually(running.lease.step_uuid, &raw("1"), None, None, &by()).await.unwrap();
+    bench
+        .store
+        .complete_step_manually(task.task_uuid, running.lease.step_uuid, &raw("1"), None, None, &by())
+        .await
+        .unwrap();
     assert_eq!(bench.store.complete_steps(&[succeeded(&running)]).await.unwrap().refused(), 1);
     assert_eq!(bench.run_all().await, ["b"]);
     bench.lapse_leases().await;
     assert!(bench.claim(10).await.is_empty());
     assert_eq!(bench.messages().await, 0);
     assert_eq!(serde_json::to_value(bench.step(&task, "a").await.results).unwrap()["result"], json!(1));
-    let again = bench.store.resolve_step_manually(running.lease.step_uuid, &by()).await.unwrap_err();
+    let again = bench.store.resolve_step_manually(task.task_uuid, running.lease.step_uuid, &by()).await.unwrap_err();
     assert!(matches!(again, OperateError::StateOfItsTask { state: TaskState::Complete, .. }), "{again}");
 }
 
@@ -248,7 +260,10 @@ async fn the_last_step_completed_before_its_time_ends_what_led_to_it() {
     let bench = Bench::new().await;
     let task = bench.task(&[("a", &[]), ("b", &[0]), ("c", &[1])]).await;
     let running = bench.claim_one().await;
-    let operated = bench.store.complete_step_manually(task.steps[2].step_uuid, &raw("{}"), None, None, &by()).await;
+    let operated = bench
+        .store
+        .complete_step_manually(task.task_uuid, task.steps[2].step_uuid, &raw("{}"), None, None, &by())
+        .await;
     assert_eq!(operated.unwrap().task_state, TaskState::Complete);
     assert_eq!(bench.state(&task, 0).await, StepState::Cancelled);
     assert_eq!(bench.state(&task, 1).await, StepState::Cancelled);
@@ -266,10 +281,15 @@ async fn a_decision_made_by_hand_adds_its_steps() {
         let edge = (decide, branch.step_uuid);
         growth(version, vec![branch], vec![edge])
     };
-    let outgrown = bench.store.complete_step_manually(decide, &raw("{}"), None, Some(&plan(3)), &by()).await;
+    let outgrown =
+        bench.store.complete_step_manually(task.task_uuid, decide, &raw("{}"), None, Some(&plan(3)), &by()).await;
     assert!(matches!(outgrown, Err(OperateError::Outgrown)), "{outgrown:?}");
     assert_eq!(bench.state(&task, 0).await, StepState::Error);
-    let operated = bench.store.complete_step_manually(decide, &raw("{}"), None, Some(&plan(0)), &by()).await.unwrap();
+    let operated = bench
+        .store
+        .complete_step_manually(task.task_uuid, decide, &raw("{}"), None, Some(&plan(0)), &by())
+        .await
+        .unwrap();
     assert_eq!((operated.task_state, operated.enqueued), (TaskState::StepsInProcess, 1));
     assert_eq!(bench.run_all().await, ["bake"]);
     assert_eq!(task_state(&bench, &task).await, TaskState::Complete);
@@ -345,7 +365,8 @@ async fn a_worker_retried_opens_the_batch_that_its_failure_closed() {
     let task = batch(&bench, 5, 2, FailureStrategy::FailFast).await;
     bench.run_and_fail(&["worker_000"]).await;
     assert!(bench.claim(10).await.is_empty());
-    let operated = bench.store.reset_step_for_retry(bench.key(&task, "worker_000").await, &by()).await.unwrap();
+    let operated =
+        bench.store.reset_step_for_retry(task.task_uuid, bench.key(&task, "worker_000").await, &by()).await.unwrap();
     assert_eq!((operated.task_state, operated.enqueued), (TaskState::StepsInProcess, 2), "the window is full again");
     bench.assert_sound().await;
     let mut ran = Vec::new();
@@ -394,11 +415,11 @@ async fn workers_ended_by_hand_give_their_places_back() {
         bench.run_and_fail(&["worker_000"]).await;
         // One that failed, the two that stand farthest back, and what is next.
         for name in ["worker_000", "worker_005", "worker_003"] {
-            bench.store.resolve_step_manually(bench.key(&task, name).await, &by()).await.unwrap();
+            bench.store.resolve_step_manually(task.task_uuid, bench.key(&task, name).await, &by()).await.unwrap();
             bench.assert_sound().await;
         }
         let running = bench.claim_one().await;
-        bench.store.resolve_step_manually(running.lease.step_uuid, &by()).await.unwrap();
+        bench.store.resolve_step_manually(task.task_uuid, running.lease.step_uuid, &by()).await.unwrap();
         bench.assert_sound().await;
         let ran = bench.run_all().await;
         assert_eq!((ran.len(), ran.last().unwrap().as_str()), (3, "sum"), "{ran:?}");
@@ -414,19 +435,20 @@ async fn a_worker_its_batch_went_on_without_can_be_retried_until_somebody_has_re
     let workers = bench.claim(10).await;
     bench.store.complete_steps(&[failed(&workers[0])]).await.unwrap();
     let step = workers[0].lease.step_uuid;
-    let operated = bench.store.reset_step_for_retry(step, &by()).await.unwrap();
+    let operated = bench.store.reset_step_for_retry(task.task_uuid, step, &by()).await.unwrap();
     assert_eq!((operated.task_state, operated.enqueued), (TaskState::StepsInProcess, 1));
     bench.assert_sound().await;
     bench.run_and_fail(&["worker_000"]).await;
     bench.store.complete_steps(&[succeeded(&workers[1])]).await.unwrap();
 
     // By hand it changes what the next step sees, and counts for nothing more.
-    bench.store.complete_step_manually(step, &raw("5"), None, None, &by()).await.unwrap();
+    bench.store.complete_step_manually(task.task_uuid, step, &raw("5"), None, None, &by()).await.unwrap();
     bench.assert_sound().await;
     bench.store.complete_steps(&[failed(&workers[2])]).await.unwrap();
     let sum = bench.claim_one().await;
     assert!(sum.dependency_results.get().contains("\"worker_000\""), "{}", sum.dependency_results);
-    let refusal = bench.store.reset_step_for_retry(workers[2].lease.step_uuid, &by()).await.unwrap_err();
+    let refusal =
+        bench.store.reset_step_for_retry(task.task_uuid, workers[2].lease.step_uuid, &by()).await.unwrap_err();
     assert!(matches!(&refusal, OperateError::ChildBegan { child } if child == "sum"), "{refusal}");
     bench.complete(&[sum]).await;
     assert_eq!((task_state(&bench, &task).await, sinks_left(&bench).await), (TaskState::Complete, 0));
@@ -459,9 +481,13 @@ async fn people_and_hosts_at_once_lose_nothing() {
                 for (place, task) in tasks.iter().enumerate() {
                     let step = task.steps[place % 4].step_uuid;
                     let done = match place % 5 {
-                        0 => bench.store.resolve_step_manually(step, &by()).await.map(drop),
-                        1 => bench.store.complete_step_manually(step, &raw("1"), None, None, &by()).await.map(drop),
-                        2 => bench.store.reset_step_for_retry(step, &by()).await.map(drop),
+                        0 => bench.store.resolve_step_manually(task.task_uuid, step, &by()).await.map(drop),
+                        1 => bench
+                            .store
+                            .complete_step_manually(task.task_uuid, step, &raw("1"), None, None, &by())
+                            .await
+                            .map(drop),
+                        2 => bench.store.reset_step_for_retry(task.task_uuid, step, &by()).await.map(drop),
                         _ => bench.store.reset_task(task.task_uuid, &by()).await.map(drop),
                     };
                     let _ = bench.store.reset_task(task.task_uuid, &by()).await;

@@ -1,8 +1,8 @@
 //! Tasks whose steps are written when they are done.
 
 use tasker_wasm_host::store::{
-    Acceptance, Checkpoint, ClaimedStep, Completion, DirectlyPublished, EagerClaim, NewDirectEvent, NewTask, Operator,
-    StepState, TaskState,
+    Acceptance, Checkpoint, ClaimedStep, Completion, DirectlyPublished, EagerClaim, Lease, NewDirectEvent, NewTask,
+    Operator, StepState, TaskState,
 };
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ fn known(task: &NewTask, which: impl Fn(usize, &[usize]) -> bool) -> Vec<Claimed
         step.parents.clear();
         let mut claimed = ClaimedStep::first_of(&NewTask { steps: vec![step], ..task.clone() }).unwrap().remove(0);
         claimed.lease.guarded = !task.steps.iter().any(|other| other.parents.contains(&place));
-        claimed.lease.planned = task.planned();
+        claimed.lease.planned = task.planned("host-1");
         claimed
     };
     let places = (0..task.steps.len()).filter(|place| which(*place, &task.steps[*place].parents));
@@ -100,7 +100,15 @@ async fn a_task_that_is_completed_at_once_is_written_as_if_it_had_been_step_by_s
         assert!(complete(&bench, &steps).await);
         assert_eq!((task_state(&bench, &whole).await, bench.messages().await), (TaskState::Complete, 0));
 
+        let found = bench.task(shape).await;
+        let first = bench.claim_one().await;
+        let mut steps = known(&found, |place, _| place > 0);
+        steps.insert(0, first);
+        assert!(complete(&bench, &steps).await);
+        assert_eq!(bench.messages().await, 0);
+
         let by_steps = bench.task(shape).await;
+        bench.write_steps().await;
         loop {
             let claimed = bench.claim(10).await;
             if claimed.is_empty() {
@@ -108,7 +116,8 @@ async fn a_task_that_is_completed_at_once_is_written_as_if_it_had_been_step_by_s
             }
             bench.complete(&claimed).await;
         }
-        assert_eq!(record(&bench, &whole).await, record(&bench, &by_steps).await);
+        let by_steps = record(&bench, &by_steps).await;
+        assert_eq!((record(&bench, &whole).await, record(&bench, &found).await), (by_steps.clone(), by_steps));
     }
 }
 
@@ -142,25 +151,64 @@ async fn the_steps_are_counted_before_they_are_written() {
 }
 
 #[tokio::test]
-async fn who_asks_for_the_steps_has_them_written_and_they_end_one_by_one_then() {
+async fn who_asks_for_the_steps_is_told_of_them_before_they_are_written() {
     let bench = Bench::new().await;
-    let (task, steps) = created(&bench, ROW).await;
-    assert_eq!(bench.state(&task, 0).await, StepState::InProgress);
-    assert_eq!(bench.state(&task, 1).await, StepState::Pending);
-    assert_eq!(bench.transitions(task.steps[0].step_uuid).await, ["pending>enqueued", "enqueued>in_progress"]);
-    assert!(!complete(&bench, &steps).await);
-    assert_eq!((written(&bench).await, bench.state(&task, 0).await), (3, StepState::InProgress));
-
-    assert_eq!(bench.complete(&steps[..1]).await.refused(), 0);
-    assert_eq!(bench.claim_one().await.name, "b");
+    let (begun, steps) = created(&bench, JOIN).await;
+    let waiting = bench.task(JOIN).await;
+    for (task, first) in [(&begun, StepState::InProgress), (&waiting, StepState::Enqueued)] {
+        let seen = bench.store.steps(task.task_uuid).await.unwrap();
+        let told: Vec<_> = seen.iter().map(|step| (step.name.as_str(), step.dependencies.join("+"))).collect();
+        let expected = [("a", ""), ("b", "a"), ("c", "a"), ("d", "b+c")];
+        assert_eq!(told, expected.map(|(name, parents)| (name, parents.to_owned())));
+        assert_eq!((seen[0].current_state, seen[1].current_state), (first, StepState::Pending));
+        let readiness = bench.store.step_readiness(task.task_uuid).await.unwrap();
+        assert_eq!(readiness.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+    }
+    assert_eq!(written(&bench).await, 0);
+    assert!(complete(&bench, &steps).await);
 }
 
 #[tokio::test]
-async fn a_task_that_was_read_meanwhile_keeps_others_from_nothing_but_the_same_commit() {
+async fn the_steps_are_the_same_before_and_after_they_are_written() {
+    let bench = Bench::new().await;
+    let task = bench.task(JOIN).await;
+    let seen = async || serde_json::to_value(bench.store.steps(task.task_uuid).await.unwrap()).unwrap();
+    let counts = async || {
+        let task = bench.store.task(task.task_uuid).await.unwrap().unwrap();
+        let states = bench.store.state_counts(None).await.unwrap();
+        let there = bench.store.has_step_in(None, task.task_uuid, steps_of(&bench, &task.task_uuid).await[1]).await;
+        (task.total_steps, task.pending_steps, task.in_progress_steps, format!("{states:?}"), there.unwrap())
+    };
+    let before = (seen().await, counts().await);
+    bench.write_steps().await;
+    assert_eq!((seen().await, counts().await), before);
+}
+
+async fn steps_of(bench: &Bench, task: &Uuid) -> Vec<Uuid> {
+    bench.store.steps(*task).await.unwrap().iter().map(|step| step.step_uuid).collect()
+}
+
+#[tokio::test]
+async fn how_a_waiting_task_began_is_told_before_its_steps_are_written() {
+    let bench = Bench::new().await;
+    let task = bench.task(ROW).await;
+    let told = bench.store.transitions(task.task_uuid, 0).await.unwrap();
+    let told: Vec<_> = told.iter().map(|change| (change.step.as_deref(), change.to_state.as_str())).collect();
+    assert_eq!(told, [(None, "steps_in_process"), (Some("a"), "enqueued")]);
+    let changes = "select array_agg(coalesce(step, '') || '>' || to_state)
+        from tasker.changes_after(0, 0, null, null, 10)";
+    let followed: Vec<String> = sqlx::query_scalar(changes).fetch_one(&bench.pool).await.unwrap();
+    assert_eq!((followed, written(&bench).await), (vec![">steps_in_process".to_owned(), "a>enqueued".to_owned()], 0));
+    bench.write_steps().await;
+    assert_eq!(bench.transitions(task.steps[0].step_uuid).await, ["pending>enqueued"]);
+}
+
+#[tokio::test]
+async fn a_task_that_was_written_meanwhile_keeps_others_from_nothing_but_the_same_commit() {
     let bench = Bench::new().await;
     let tasks = [bench.plan(ROW), bench.plan(ROW)];
     let steps = create(&bench, &tasks).await;
-    bench.state(&tasks[1], 0).await;
+    bench.store.write_planned(&[tasks[1].task_uuid], "host-1").await.unwrap();
     assert!(!complete(&bench, &steps).await);
     let (of_first, of_second): (Vec<_>, Vec<_>) =
         steps.into_iter().partition(|step| step.lease.task_uuid == tasks[0].task_uuid);
@@ -188,8 +236,6 @@ async fn the_task_of_a_host_that_died_is_begun_again_when_its_lease_has_lapsed()
     let (task, steps) = created(&bench, ROW).await;
     assert_eq!(bench.claim(10).await.len(), 0);
     bench.lapse_leases().await;
-    // Its steps are found by whoever reads the message, and the message is there for the next claim.
-    assert_eq!((bench.claim(10).await.len(), written(&bench).await, bench.messages().await), (0, 3, 1));
     let again = bench.claim_one().await;
     assert_eq!((again.name.as_str(), again.attempts, again.lapses, again.lease.claim), ("a", 1, 1, 2));
 
@@ -208,8 +254,7 @@ async fn a_claim_waits_for_nobody_who_holds_the_task_and_keeps_its_messages() {
     sqlx::query("select from tasker.tasks for update").execute(&mut *held).await.unwrap();
     assert_eq!((bench.claim(10).await.len(), bench.messages().await, written(&bench).await), (0, 2, 0));
     held.rollback().await.unwrap();
-    assert_eq!((bench.claim(10).await.len(), written(&bench).await), (0, 2));
-    assert_eq!(bench.claim(10).await.len(), 2);
+    assert_eq!((bench.claim(10).await.len(), written(&bench).await), (2, 2));
     assert_eq!(bench.number("select count(*) from pgmq.a_worker_bakery_queue").await, 0);
 }
 
@@ -226,9 +271,7 @@ async fn a_message_that_names_nothing_is_cleared_away_beside_one_of_a_planned_ta
     .await
     .unwrap();
     bench.lapse_leases().await;
-    let first = bench.claim(10).await;
-    let names: Vec<_> = first.iter().chain(&bench.claim(10).await).map(|step| step.name.clone()).collect();
-    assert_eq!((names, bench.messages().await), (vec!["a".to_owned()], 1));
+    assert_eq!((bench.claim_one().await.name.as_str(), bench.messages().await), ("a", 1));
     assert_eq!(bench.number("select count(*) from pgmq.a_worker_bakery_queue").await, 2);
 }
 
@@ -345,11 +388,96 @@ fn only_small_tasks_that_do_not_grow_are_planned() {
     let template = Uuid::now_v7();
     let names: Vec<_> = (0..33).map(|place| place.to_string()).collect();
     let steps: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), &[][..])).collect();
-    assert_eq!(plan(template, NAMESPACE, &steps[..32]).planned().map(std::num::NonZero::get), Some(32));
-    assert_eq!(plan(template, NAMESPACE, &steps).planned(), None);
-    assert_eq!(plan(template, NAMESPACE, &[]).planned(), None);
-    assert_eq!(NewTask { grows: true, ..plan(template, NAMESPACE, ROW) }.planned(), None);
-    let mut out_of_order = plan(template, NAMESPACE, ROW);
+    let planned = |task: NewTask| task.planned("host-1").map(|planned| planned.steps.get());
+    assert_eq!(planned(plan(template, NAMESPACE, &steps[..32])), Some(32));
+    assert_eq!(planned(plan(template, NAMESPACE, &steps)), None);
+    assert_eq!(planned(plan(template, NAMESPACE, &[])), None);
+    assert_eq!(planned(NewTask { grows: true, ..plan(template, NAMESPACE, ROW) }), None);
+    assert_eq!(planned(plan(template, NAMESPACE, &[("b", &[1]), ("a", &[])])), None);
+    let mut out_of_order = plan(template, NAMESPACE, &[("a", &[]), ("b", &[])]);
     out_of_order.steps.reverse();
-    assert_eq!(out_of_order.planned(), None);
+    assert_eq!(planned(out_of_order), None);
+}
+
+#[tokio::test]
+async fn a_waiting_task_is_claimed_whole_and_nothing_of_it_is_written() {
+    let bench = Bench::new().await;
+    let task = bench.task(JOIN).await;
+    let claimed = bench.claim_one().await;
+    let known = known(&task, |place, _| place == 0).remove(0);
+    let told = |step: &ClaimedStep| {
+        let Lease { claim, guarded, ref planned, .. } = step.lease;
+        let planned = planned.as_ref().map(|planned| (planned.steps, planned.host.clone()));
+        let task: serde_json::Value = serde_json::from_str(step.task.get()).unwrap();
+        (claim, guarded, planned, step.name.clone(), step.attempts, task, step.inputs.get().to_owned())
+    };
+    assert_eq!(told(&claimed), told(&known));
+    let changed = "select count(*) from tasker.transitions where to_state = 'in_progress'";
+    assert_eq!((written(&bench).await, bench.number(changed).await), (0, 0));
+    assert!(bench.claim(10).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_happens_to_a_task_that_was_found_waiting_is_done_to_written_steps() {
+    let bench = Bench::new().await;
+    let progress = Checkpoint { cursor: raw("7"), items_processed: 7, accumulated_results: None };
+    let found = async || {
+        let task = bench.task(ROW).await;
+        (task, bench.claim_one().await)
+    };
+    let (task, claimed) = found().await;
+    assert!(bench.store.save_checkpoint(&claimed.lease, &progress).await.unwrap().is_some());
+    let step = bench.store.steps(task.task_uuid).await.unwrap().remove(0);
+    assert_eq!((step.current_state, step.claimed_by.as_deref()), (StepState::InProgress, Some("host-1")));
+
+    let (_, claimed) = found().await;
+    assert!(bench.store.renew_leases(&[claimed.lease], LEASE).await.unwrap().is_empty());
+
+    let (task, claimed) = found().await;
+    bench.store.complete_steps(&[failed(&claimed)]).await.unwrap();
+    assert_eq!(task_state(&bench, &task).await, TaskState::BlockedByFailures);
+
+    let (_, claimed) = found().await;
+    assert_eq!(bench.store.release_steps(&[claimed.lease.clone()]).await.unwrap(), 1);
+    let again = bench.claim_one().await;
+    assert_eq!((again.lease.step_uuid, again.lease.claim, again.lapses), (claimed.lease.step_uuid, 2, 0));
+    assert_eq!(bench.complete(&[claimed]).await.refused(), 1);
+}
+
+#[tokio::test]
+async fn a_waiting_task_whose_host_died_is_claimed_by_the_next_one() {
+    let bench = Bench::new().await;
+    let task = bench.task(ROW).await;
+    let mut lost = known(&task, |place, _| place > 0);
+    lost.insert(0, bench.claim_one().await);
+    bench.lapse_leases().await;
+    let again = bench.claim_one().await;
+    assert_eq!((again.attempts, again.lapses, again.lease.claim), (1, 1, 2));
+    assert!(!complete(&bench, &lost).await);
+    assert_eq!(bench.complete(&lost[..1]).await.refused(), 1);
+    assert_eq!(bench.complete(&[again]).await.refused(), 0);
+}
+
+#[tokio::test]
+async fn a_person_who_acts_on_a_waiting_task_has_the_last_word() {
+    let bench = Bench::new().await;
+    let operator = Operator { actor: "ada".into(), reason: "burnt".into() };
+    for is_claimed in [false, true] {
+        let task = bench.task(ROW).await;
+        let claimed = if is_claimed { bench.claim(1).await } else { Vec::new() };
+        let operated = bench.store.resolve_step_manually(task.task_uuid, task.steps[2].step_uuid, &operator).await;
+        assert_eq!(operated.unwrap().task_state, TaskState::Complete);
+        assert_eq!(bench.complete(&claimed).await.refused(), claimed.len());
+
+        let task = bench.task(ROW).await;
+        let claimed = if is_claimed { bench.claim(1).await } else { Vec::new() };
+        bench.store.resolve_step_manually(task.task_uuid, task.steps[0].step_uuid, &operator).await.unwrap();
+        assert_eq!(bench.complete(&claimed).await.refused(), claimed.len());
+        let next = bench.claim_one().await;
+        assert_eq!((next.name.as_str(), next.lease.claim), ("b", 1));
+        assert_eq!(bench.complete(&[next]).await.refused(), 0);
+        bench.store.cancel_task(task.task_uuid, &operator).await.unwrap();
+        bench.lapse_leases().await;
+        assert!(bench.claim(10).await.is_empty());
+    }
 }

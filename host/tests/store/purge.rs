@@ -94,6 +94,7 @@ async fn a_task_goes_with_all_its_rows() {
         bench.complete(&[bench.claim_one().await]).await;
     }
     let kept = bench.task(&[("a", &[])]).await;
+    bench.write_steps().await;
     bench.finished_days_ago(&task, 31).await;
     // Its key is of today, so what is old is measured by a shorter retention that its key passes.
     bench.pool.execute("update tasker.tasks set completed_at = completed_at - interval '1 day'").await.unwrap();

@@ -95,6 +95,7 @@ async fn a_step_that_runs_on_a_live_lease_makes_no_task_stale_but_its_lifetime_d
     let bench = Bench::new().await;
     let task = bench.task(&[("slow", &[])]).await;
     let slow = bench.claim_one().await;
+    bench.store.write_planned(&[task.task_uuid], "host-1").await.unwrap();
     bench.age(1_000).await;
     assert!(bench.detect().await.is_empty());
     bench.age(500).await;
@@ -151,6 +152,7 @@ async fn what_a_task_rests_in_decides_how_long_it_may() {
     bench.store.complete_steps(&[retry]).await.unwrap();
     assert_eq!(task_state(&bench, &retrying).await, TaskState::WaitingForRetry);
     let waiting = bench.task(&[("b", &[])]).await;
+    bench.write_steps().await;
     // No function brings this about; it is what the detection is a backstop for.
     bench.pool.execute("delete from pgmq.q_worker_bakery_queue").await.unwrap();
     bench

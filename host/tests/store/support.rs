@@ -169,6 +169,14 @@ impl Bench {
         self.pool.execute(AssertSqlSafe(format!("update tasker.namespaces set {change}"))).await.unwrap();
     }
 
+    /// Writes the steps of tasks that nobody has begun with: tests that look at rows find them.
+    pub async fn write_steps(&self) {
+        self.pool
+            .execute("select tasker.write_planned(array(select task_uuid from tasker.tasks), false)")
+            .await
+            .unwrap();
+    }
+
     pub async fn messages(&self) -> i64 {
         self.number("select count(*) from pgmq.q_worker_bakery_queue").await
     }

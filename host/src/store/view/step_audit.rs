@@ -70,7 +70,7 @@ impl Store {
                     t.task_uuid, t.correlation_id, a.host, a.total_us / 1000 as millis,
                     case when c.to_state = 'complete' and s.state = 'complete' then s.result else a.error end as result
                 from tasker.tasks t
-                join tasker.steps s on s.task_uuid = t.task_uuid
+                cross join lateral tasker.steps_of(t.task_uuid) s
                 join tasker.transitions c on c.task_uuid = t.task_uuid and c.step_uuid = s.step_uuid
                 left join lateral (
                     select * from tasker.attempts ended
@@ -102,7 +102,7 @@ impl Store {
     pub async fn has_step_in(&self, namespaces: Option<&[String]>, task: Uuid, step: Uuid) -> Result<bool, StoreError> {
         let has = sqlx::query_scalar(
             "select exists (
-                select from tasker.tasks t join tasker.steps s on s.task_uuid = t.task_uuid
+                select from tasker.tasks t cross join lateral tasker.steps_of(t.task_uuid) s
                 where t.task_uuid = $1 and ($2::text[] is null or t.namespace = any ($2)) and s.step_uuid = $3
             )",
         );

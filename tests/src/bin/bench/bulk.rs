@@ -16,6 +16,7 @@ const SENT: i64 = 1_000;
 /// Copies a task with all its rows, and looks after the tables as the server would. Each copy has the keys of another
 /// millisecond of the past; what is random in them stays, so that they still meet.
 pub async fn multiply(database: &TestDatabase, task: Uuid, copies: i64) -> anyhow::Result<()> {
+    sqlx::query("select tasker.write_planned(array[$1], false)").bind(task).execute(database.pool()).await?;
     let tables = futures::stream::iter(TABLES.map(anyhow::Ok));
     tables
         .try_for_each_concurrent(AT_ONCE, async |table| copy(database, task, copies, table).await.context(table))

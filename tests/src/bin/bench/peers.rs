@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use tasker_wasm_host::store::{Store, TemplateRow};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, claim_of, workspace};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, workspace};
 use tokio::process::Command;
 
 use super::report::{Quantity, Row, Section};
@@ -95,11 +95,10 @@ async fn drain(store: &Store, template: &TemplateRow, mode: &Mode) -> anyhow::Re
             store.create_tasks(batch).await.map(drop).map_err(Into::into)
         })
         .await?;
-    let request = claim_of(&template.namespace, mode.together as u32);
     // A host that has been running for a while has its connections open, as the peers have theirs.
     let workers = alone(store, mode.at_once).await?;
     let start = Instant::now();
-    throughput::drain(&workers, &request, mode.jobs).await?;
+    throughput::drain(&workers, mode.together as u32, &tasks).await?;
     let took = start.elapsed();
     for store in workers {
         store.close().await;

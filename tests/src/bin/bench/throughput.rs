@@ -9,6 +9,7 @@
 //! beside each other, take half as long again as alone (cold caches, as it seems), and what the host does beside a call: a
 //! seventh of all. Larger batches do not change that.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -17,8 +18,8 @@ use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use sqlx::PgPool;
 use tasker_wasm_host::sandbox::{Invocation, Limits};
-use tasker_wasm_host::store::{ClaimRequest, Store, TemplateRow};
-use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, claim_of, succeeded};
+use tasker_wasm_host::store::{NewTask, Store, TemplateRow};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, all_succeeded, claim_of};
 use uuid::Uuid;
 
 use super::cpu;
@@ -104,11 +105,12 @@ pub async fn measure(setup: &Setup) -> anyhow::Result<Section> {
 
 const STEPS: usize = 4 * TASKS;
 
-async fn create(store: &Store, template: &TemplateRow, count: usize) -> anyhow::Result<()> {
-    for batch in tasks(template, EVEN, count)?.chunks(BATCH) {
+async fn create(store: &Store, template: &TemplateRow, count: usize) -> anyhow::Result<Vec<NewTask>> {
+    let tasks = tasks(template, EVEN, count)?;
+    for batch in tasks.chunks(BATCH) {
         store.create_tasks(batch).await?;
     }
-    Ok(())
+    Ok(tasks)
 }
 
 /// Claims and completes every step without a handler; how many in a second, and the server's time for each.
@@ -117,38 +119,41 @@ async fn dispatch(
     database: &TestDatabase,
     template: &TemplateRow,
 ) -> anyhow::Result<(f64, Duration)> {
-    create(&database.store, template, TASKS).await?;
+    let tasks = create(&database.store, template, TASKS).await?;
     let (before, start) = (cpu::server(database.pool()).await?, Instant::now());
-    drain(workers, &claim_of(&template.namespace, BATCH as u32), STEPS).await?;
+    drain(workers, BATCH as u32, &tasks).await?;
     let took = start.elapsed();
     let used = cpu::server(database.pool()).await? - before;
     ensure!(!some_unfinished(database.pool()).await?, "tasks are left");
     Ok((STEPS as f64 / took.as_secs_f64(), used / STEPS as u32))
 }
 
-/// Claims and completes so many steps without handlers, all workers at once; those that end make more ready.
-pub async fn drain(workers: &[Store], request: &ClaimRequest, steps: usize) -> anyhow::Result<()> {
+/// Claims and completes tasks without handlers, each with all its steps, all workers at once.
+pub async fn drain(workers: &[Store], together: u32, tasks: &[NewTask]) -> anyhow::Result<()> {
+    let Some(first) = tasks.first() else { return Ok(()) };
+    let request = claim_of(&first.namespace, together);
+    let tasks: HashMap<_, _> = tasks.iter().map(|task| (task.task_uuid, task)).collect();
     let done = AtomicUsize::new(0);
     try_join_all(workers.iter().map(async |store| {
         let mut idle = 0;
-        while done.load(Ordering::Relaxed) < steps {
-            let claimed = store.claim_steps(request).await?;
+        while done.load(Ordering::Relaxed) < tasks.len() {
+            let claimed = store.claim_steps(&request).await?;
             if claimed.is_empty() {
                 idle += 1;
                 ensure!(idle < 10_000, "there are steps that nobody gets");
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;
             }
-            let completions: Vec<_> = claimed.iter().map(succeeded).collect();
-            let report = store.complete_steps(&completions).await?;
-            ensure!(report.refused() == 0, "a completion was refused");
+            let ends: Vec<_> =
+                claimed.iter().flat_map(|step| all_succeeded(step, tasks[&step.lease.task_uuid])).collect();
+            ensure!(store.complete_planned(&ends).await?, "a task was not completed");
             done.fetch_add(claimed.len(), Ordering::Relaxed);
         }
         anyhow::Ok(())
     }))
     .await?;
     let done = done.into_inner();
-    ensure!(done == steps, "{done} steps were done instead of {steps}");
+    ensure!(done == tasks.len(), "{done} tasks were done instead of {}", tasks.len());
     Ok(())
 }
 
@@ -214,7 +219,8 @@ async fn finish(database: &TestDatabase, template: &TemplateRow) -> anyhow::Resu
 /// Creates tasks of which nothing runs yet.
 pub async fn create_waiting(store: &Store, pool: &PgPool, template: &TemplateRow, count: usize) -> anyhow::Result<()> {
     pause(pool, template, true).await?;
-    create(store, template, count).await
+    create(store, template, count).await?;
+    Ok(())
 }
 
 /// Lets hosts run what waits, and looks now and then until all tasks are complete.

@@ -36,7 +36,10 @@ use crate::events::Outbox;
 use crate::store::{Acceptance, CompletionReport, Lease, StoreError};
 
 /// Most ends in one commit. Beyond this, latency and cache misses cost more than the shared commit saves.
-pub(super) const BATCH: usize = 100;
+const BATCH: usize = 100;
+/// Most ends that are taken in while others are committed, but for those that wait for more of their tasks: what follows each may
+/// begin. A commit of a busy host takes as long as a hundred steps.
+const AHEAD: usize = 4 * BATCH;
 
 /// Pauses between tries while the database is away. Past the last one the pause stays the same: what this host holds is
 /// kept until it is committed, or until the lease has lapsed and the commit is refused.
@@ -53,6 +56,7 @@ pub(super) async fn run(shared: Arc<Shared>, finished: mpsc::Receiver<Finished>,
         shared: &shared,
         finished,
         ends: Vec::with_capacity(BATCH),
+        waiting: 0,
         ahead: None,
         results: Results::default(),
         batches: Batches::default(),
@@ -97,6 +101,8 @@ struct Channel<'a> {
     shared: &'a Shared,
     finished: mpsc::Receiver<Finished>,
     ends: Vec<Finished>,
+    /// How many of the ends have come before the last commit, and wait for others of their tasks.
+    waiting: usize,
     /// What has begun after ends that are not committed yet. None where there are none.
     ahead: Option<Onwards<'a>>,
     results: Results,
@@ -125,9 +131,10 @@ impl<'a> Channel<'a> {
         !self.ends.is_empty()
     }
 
-    /// For how many more there is room: for none where some were taken back that were not committed together.
+    /// For how many more there is room: for none where some were taken back that were not committed together. Those that wait take
+    /// none, there are no more of them than tasks with a slot have steps.
     fn places(&self) -> usize {
-        BATCH.saturating_sub(self.ends.len())
+        (AHEAD + self.waiting).saturating_sub(self.ends.len())
     }
 
     async fn begin_after_ends(&mut self, onwards: &mut Onwards<'_>) {
@@ -148,6 +155,7 @@ impl<'a> Channel<'a> {
         let tasks: Vec<_> = self.ends.iter().filter(|end| failed(end)).map(|end| end.end.lease().task_uuid).collect();
         tasks.into_iter().for_each(|task| self.forget(task));
         self.ends.retain(|finished| !failed(finished));
+        self.waiting = self.waiting.min(self.ends.len());
     }
 
     /// Drops what follows the ends of a task.
@@ -164,7 +172,7 @@ impl<'a> Channel<'a> {
         let shared = self.shared;
         let enough = shared.slots.all().min(BATCH);
         let deadline = Instant::now() + backlog::COMMIT;
-        while self.ends.len() < enough.min(shared.in_flight.len())
+        while self.ends.len() < self.waiting + enough.min(shared.in_flight.len().saturating_sub(self.waiting))
             && self.ends.iter().all(|finished| shared.backlog.holds(&finished.end.lease().namespace))
             && !shared.draining.is_cancelled()
         {
@@ -182,12 +190,13 @@ impl<'a> Channel<'a> {
     fn round(&mut self, onwards: &Onwards<'_>) -> Round {
         let standing = Standing::of(self.shared, &self.ends, onwards);
         let mut round = Round { rest: standing.rest(), ..Round::default() };
-        let mut now = Vec::new();
+        let (mut now, mut later) = (Vec::new(), Vec::new());
         for finished in std::mem::take(&mut self.ends) {
             match standing.turn(finished.end.lease().task_uuid) {
                 Turn::Wait => self.ends.push(finished),
                 Turn::Whole => round.whole.push(finished),
-                Turn::Now => now.push(finished),
+                Turn::Now if now.len() < BATCH => now.push(finished),
+                Turn::Now => later.push(finished),
             }
         }
         let together = may_end_unclaimed(&now);
@@ -202,6 +211,8 @@ impl<'a> Channel<'a> {
             }
         }
         round.attempts.sort_by_key(|attempt| attempt.turn);
+        self.waiting = self.ends.len();
+        self.ends.append(&mut later);
         round
     }
 

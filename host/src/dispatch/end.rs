@@ -1,6 +1,7 @@
 //! How claimed steps end, on their way from the executors to the completion channel.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -32,6 +33,7 @@ pub(super) enum End {
 /// An attempt that has a verdict.
 pub(super) struct Ended {
     pub(super) completion: Completion,
+    pub(super) at: Instant,
     /// The events that follow the commit.
     pub(super) outbox: Outbox,
     /// What its growth was planned from, if it decides over its task.
@@ -52,7 +54,8 @@ impl Ended {
     /// An end of which nothing more is known.
     pub(super) fn new(completion: Completion, outbox: Outbox) -> Self {
         let is_planned = completion.lease.planned.is_some();
-        Self { completion, outbox, deciding: None, origin: None, successors: None, slot: None, is_planned, turn: 0 }
+        let at = Instant::now();
+        Self { completion, at, outbox, deciding: None, origin: None, successors: None, slot: None, is_planned, turn: 0 }
     }
 }
 

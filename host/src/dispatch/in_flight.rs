@@ -29,6 +29,7 @@ struct Owned {
 /// A task that this host has begun with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Begun {
+    pub(super) namespace: String,
     /// When it did.
     pub(super) since: Instant,
     /// Whether the task is created by now.
@@ -68,16 +69,19 @@ impl InFlight {
         let mut tasks = HashMap::new();
         for Owned { lease, signals } in self.lock().values() {
             if let Some(Planned { since, .. }) = lease.planned {
-                let begun = tasks.entry(lease.task_uuid).or_insert(Begun { since, is_created: false });
+                let begun = || Begun { namespace: lease.namespace.clone(), since, is_created: false };
+                let begun = tasks.entry(lease.task_uuid).or_insert_with(begun);
                 begun.is_created |= signals.output.is_done();
             }
         }
         tasks
     }
 
-    /// How many steps of a task there are.
-    pub(super) fn of_task(&self, task: Uuid) -> usize {
-        self.lock().values().filter(|owned| owned.lease.task_uuid == task).count()
+    /// Has each step counted of those of these tasks that are planned.
+    pub(super) fn count_planned<Task>(&self, tasks: &mut HashMap<Uuid, Task>, count: impl Fn(&mut Task)) {
+        for owned in self.lock().values().filter(|owned| owned.lease.planned.is_some()) {
+            tasks.get_mut(&owned.lease.task_uuid).into_iter().for_each(&count);
+        }
     }
 
     /// Ends the ownership that `lease` stood for, unless a newer claim of the same step has replaced it.
@@ -208,12 +212,13 @@ mod tests {
         let (notice, output) = OutputCommit::under_way();
         in_flight.insert(&lease_of(Uuid::now_v7(), Uuid::now_v7(), 1), &CancellationToken::new(), OutputCommit::done());
         assert!(in_flight.planned().is_empty());
+        let begun = |is_created| Begun { namespace: "n".into(), since, is_created };
         in_flight.insert(&planned(Uuid::now_v7()), &CancellationToken::new(), output);
-        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), Begun { since, is_created: false })]));
+        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), begun(false))]));
         notice.durable();
         // What follows its first step rests on another commit.
         in_flight.insert(&planned(Uuid::now_v7()), &CancellationToken::new(), OutputCommit::under_way().1);
-        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), Begun { since, is_created: true })]));
+        assert_eq!(in_flight.planned(), HashMap::from([(Uuid::nil(), begun(true))]));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl<'a> Onwards<'a> {
         let mut new: Vec<_> = attempts.filter_map(Known::of).collect();
         for known in &mut new {
             self.make_room(known.namespace());
-            let slot = known.leave_slot().filter(|slot| self.is_open(slot));
+            let slot = known.leave_slot().and_then(|slot| self.open(slot));
             self.slots.extend(slot);
         }
         for (step, follows) in self.following(&new, results, batches) {
@@ -122,9 +122,9 @@ impl<'a> Onwards<'a> {
         results.keep(new);
     }
 
-    /// Whether the next step of a task may have this slot, of a step before it. Where others wait for slots it may for a while.
-    fn is_open(&self, slot: &Slot) -> bool {
-        !self.shared.backlog.holds(slot.namespace()) || slot.age() < backlog::SLICE
+    /// This slot of a step that has ended, if the next one of its task may have it. Where others wait for slots it may for a while.
+    fn open(&self, mut slot: Slot) -> Option<Slot> {
+        (slot.age() < backlog::SLICE || !self.shared.backlog.holds(slot.namespace())).then_some(slot)
     }
 
     /// Leaves what follows other ends than these to another commit. None where nothing does.

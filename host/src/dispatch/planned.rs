@@ -4,7 +4,7 @@
 //! computing, and then the task is completed with all its steps in one go: each row is written once, and for a task of one
 //! step the server works half as much as to create the step, to claim it and to end it, for a tree of eight a little more than
 //! half. Nobody waits longer for it: an attempt that needs a commit before it goes on has what ended before committed at once.
-//! What takes longer than [`HOLD`], or ends otherwise than in success, goes the way of all other steps.
+//! What takes longer than a short while, or ends otherwise than in success, goes the way of all other steps.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,14 +13,19 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Shared;
-use super::complete::BATCH;
+use super::backlog;
 use super::end::{End, Finished};
+use super::in_flight::Begun;
 use super::onwards::Onwards;
-use crate::store::{Planned, Verdict};
+use crate::store::Verdict;
 
-/// How long after a host has begun with a task the steps are written at the latest. A host that dies repeats so much of its work at
-/// most, and it is some ten times what a short task takes under load.
+/// How long an end waits for others of its task at most: a host that dies repeats so much of its work, and it is some ten times
+/// what a short task takes under load. The steps of a task that a host has begun with for so long are written.
 const HOLD: Duration = Duration::from_millis(50);
+/// The same of an end where steps wait for slots. A commit takes a quarter of it there.
+const HOLD_IN_BACKLOG: Duration = backlog::SLICE;
+/// The same of a task where steps wait for slots. Most that are claimed there have not begun, because all slots compute in turns.
+const UNSEEN_IN_BACKLOG: Duration = Duration::from_secs(1);
 
 /// What is to be done with the ends of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +57,7 @@ struct Task {
     is_decided: bool,
     /// Whether one that computes waits for the commit of what has ended.
     is_wanted: bool,
-    /// How long the steps need not be written yet.
+    /// How long the first of them may wait yet.
     left: Duration,
 }
 
@@ -73,23 +78,24 @@ impl Task {
 
 impl Standing {
     pub(super) fn of(shared: &Shared, ends: &[Finished], onwards: &Onwards<'_>) -> Self {
-        let may_wait = !shared.draining.is_cancelled() && ends.len() < BATCH;
         let mut tasks: HashMap<Uuid, Task> = HashMap::new();
         for Finished { end, output } in ends {
             let lease = end.lease();
             let task = tasks.entry(lease.task_uuid).or_insert_with(|| Task {
                 planned: lease.planned.as_ref().map(|planned| planned.steps.get() as usize),
                 ends: 0,
-                steps: lease.planned.as_ref().map_or(0, |_| shared.in_flight.of_task(lease.task_uuid)),
+                steps: 0,
                 are_successes: true,
                 is_decided: true,
                 is_wanted: lease.planned.is_some() && onwards.is_wanted(lease.task_uuid),
-                left: lease.planned.as_ref().filter(|_| may_wait).map_or(Duration::ZERO, left),
+                // The first of them comes first.
+                left: left(shared, end),
             });
             task.ends += 1;
             task.is_decided &= output.is_done() || onwards.has(lease.step_uuid);
             task.are_successes &= is_success(end);
         }
+        shared.in_flight.count_planned(&mut tasks, |task| task.steps += 1);
         let turns: HashMap<_, _> = tasks.iter().map(|(uuid, task)| (*uuid, task.turn())).collect();
         let resting = tasks.values().filter(|task| task.is_decided && task.turn() == Turn::Wait);
         Self { turns, rest: resting.map(|task| task.left).min() }
@@ -116,9 +122,19 @@ fn is_success(end: &End) -> bool {
     }
 }
 
-/// How long the steps of a task need not be written yet.
-fn left(planned: &Planned) -> Duration {
-    HOLD.saturating_sub(planned.since.elapsed())
+/// How long an end may wait yet for others of its task.
+fn left(shared: &Shared, end: &End) -> Duration {
+    let hold = if shared.backlog.holds(&end.lease().namespace) { HOLD_IN_BACKLOG } else { HOLD };
+    match end {
+        End::Attempt(ended) if !shared.draining.is_cancelled() => hold.saturating_sub(ended.at.elapsed()),
+        _ => Duration::ZERO,
+    }
+}
+
+/// Whether the steps of a task are to be written that has not ended.
+fn is_old(shared: &Shared, task: &Begun) -> bool {
+    let hold = if shared.backlog.holds(&task.namespace) { UNSEEN_IN_BACKLOG } else { HOLD };
+    task.is_created && task.since.elapsed() >= hold
 }
 
 /// Has the steps of those tasks written that take longer.
@@ -129,7 +145,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             tokio::time::sleep(HOLD).await;
             let planned = shared.in_flight.planned();
             written.retain(|task| planned.contains_key(task));
-            let old = planned.iter().filter(|(_, begun)| begun.is_created && begun.since.elapsed() >= HOLD);
+            let old = planned.iter().filter(|(_, task)| is_old(&shared, task));
             let old: Vec<_> = old.map(|(task, _)| *task).filter(|task| !written.contains(task)).collect();
             if !old.is_empty() {
                 match shared.store.write_planned(&old, &shared.settings.worker_id).await {

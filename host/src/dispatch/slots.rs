@@ -56,7 +56,8 @@ pub(super) struct Room {
 pub(super) struct Slot {
     slots: Arc<Slots>,
     namespace: String,
-    since: Instant,
+    /// Since when steps have followed each other in it.
+    since: Option<Instant>,
 }
 
 impl Slots {
@@ -134,7 +135,7 @@ impl Slots {
     fn take_of(self: &Arc<Self>, namespace: &str, state: &mut State) -> Slot {
         state.taken += 1;
         *state.held.entry(namespace.to_owned()).or_default() += 1;
-        Slot { slots: Arc::clone(self), namespace: namespace.to_owned(), since: Instant::now() }
+        Slot { slots: Arc::clone(self), namespace: namespace.to_owned(), since: None }
     }
 
     /// No code panics while it holds the lock, so poisoned state is still whole.
@@ -149,9 +150,9 @@ impl Slot {
         &self.namespace
     }
 
-    /// For how long it has been taken, by one step or by several that followed each other.
-    pub(super) fn age(&self) -> Duration {
-        self.since.elapsed()
+    /// For how long steps have followed each other in it, since it was first asked.
+    pub(super) fn age(&mut self) -> Duration {
+        self.since.get_or_insert_with(Instant::now).elapsed()
     }
 }
 

@@ -39,6 +39,15 @@ const FRESH: u32 = 8;
 /// After this time a slice leaves its place to another tenant: ten times what one takes in which a guest just computes.
 const OVERRUN: Duration = Duration::from_millis(2);
 
+/// When a call gets its first slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// After all others of its tenant that wait.
+    InTurn,
+    /// Like one that has begun: it goes on with what others have begun.
+    Early,
+}
+
 /// The threads. They end when this is dropped.
 pub(super) struct Processors(Arc<Shared>);
 
@@ -71,7 +80,7 @@ struct Owner {
     tenant: Arc<str>,
     /// Whose timers and sockets it uses.
     runtime: Handle,
-    /// The slices it has had.
+    /// The slices it has had, and one more if it begins early.
     slices: AtomicU32,
 }
 
@@ -99,11 +108,13 @@ impl Processors {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         tenant: &Arc<str>,
+        begins: Begins,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, HostFailure> {
         let shared = Arc::clone(&self.0);
         let schedule = WithInfo(move |job: Job, info: ScheduleInfo| shared.push(job, info));
-        let owner = Owner { tenant: Arc::clone(tenant), runtime: Handle::current(), slices: AtomicU32::new(0) };
+        let slices = AtomicU32::new(u32::from(begins == Begins::Early));
+        let owner = Owner { tenant: Arc::clone(tenant), runtime: Handle::current(), slices };
         // The records of a guest belong to the span of its step.
         let work = work.in_current_span();
         let (job, task) = Builder::new().propagate_panic(true).metadata(owner).spawn(move |_| work, schedule);
@@ -231,7 +242,7 @@ mod tests {
 
     async fn thread_name(processors: &Processors, tenant: &str) -> String {
         let name = async { thread::current().name().unwrap_or_default().to_owned() };
-        processors.run(&tenant.into(), name).await.unwrap()
+        processors.run(&tenant.into(), Begins::InTurn, name).await.unwrap()
     }
 
     #[tokio::test]
@@ -250,7 +261,7 @@ mod tests {
                         yield_slice().await;
                     }
                 };
-                processors.run::<()>(&"endless".into(), spin).await
+                processors.run::<()>(&"endless".into(), Begins::InTurn, spin).await
             }
         });
         running.await.unwrap();
@@ -286,7 +297,7 @@ mod tests {
                     started.send(()).unwrap();
                     held.recv().unwrap();
                 };
-                processors.run(&"long".into(), long).await
+                processors.run(&"long".into(), Begins::InTurn, long).await
             }
         });
         running.await.unwrap();
@@ -295,7 +306,7 @@ mod tests {
             processors.0.lock().running.push(slice);
         }
         let own = "long".into();
-        let mut own = Box::pin(processors.run(&own, async {}));
+        let mut own = Box::pin(processors.run(&own, Begins::InTurn, async {}));
         assert!(poll_fn(|context| Poll::Ready(own.as_mut().poll(context).is_pending())).await);
 
         thread_name(&processors, "quiet").await;
@@ -315,7 +326,7 @@ mod tests {
                 yield_slice().await;
                 panic!("as told");
             };
-            let call = AssertUnwindSafe(processors.run::<()>(&tenant, panicking));
+            let call = AssertUnwindSafe(processors.run::<()>(&tenant, Begins::InTurn, panicking));
             let panic = futures::FutureExt::catch_unwind(call).await.unwrap_err();
             assert_eq!(*panic.downcast::<&str>().unwrap(), "as told");
         }
@@ -323,7 +334,7 @@ mod tests {
             yield_slice().await;
             7
         };
-        assert_eq!(processors.run(&tenant, late).await.unwrap(), 7);
+        assert_eq!(processors.run(&tenant, Begins::InTurn, late).await.unwrap(), 7);
     }
 
     #[tokio::test]
@@ -335,7 +346,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let tenant = Arc::from("a");
-        let mut call = Box::pin(processors.run(&tenant, waiting));
+        let mut call = Box::pin(processors.run(&tenant, Begins::InTurn, waiting));
         assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
 
         drop(call);

@@ -242,6 +242,8 @@ end
 $$;
 
 -- Locks a step and its task for a person, and tells the two states. Refuses a task that is over, and a step it does not have.
+-- Where the steps of a waiting task stand in its row, a host may have begun with the first, and what it brings will be refused: its
+-- message can be read again at once.
 create function tasker.hold_step(
     p_task uuid, p_step uuid, out refused text, out actual text, out step tasker.steps
 )
@@ -250,9 +252,17 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_state tasker.task_state;
+    v_namespace text;
+    v_waits boolean;
 begin
-    select t.state into v_state from tasker.tasks t where t.task_uuid = p_task for update;
+    select t.state, t.namespace, t.planned_steps is not null and t.planned_by is null into v_state, v_namespace, v_waits
+    from tasker.tasks t where t.task_uuid = p_task for update;
     perform tasker.write_planned(array[p_task], null);
+    if v_waits then
+        execute format(
+            'update pgmq.%I set vt = clock_timestamp() where message ->> ''task_uuid'' = $1', tasker.queue_table(v_namespace)
+        ) using p_task::text;
+    end if;
     select s.* into step from tasker.steps s where s.step_uuid = p_step and s.task_uuid = p_task for update;
     if not found then
         refused := 'unknown';

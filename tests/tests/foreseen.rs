@@ -207,6 +207,22 @@ async fn the_steps_of_a_task_are_written_once_when_all_have_ended() {
 }
 
 #[tokio::test]
+async fn the_steps_of_a_task_that_waited_in_its_queue_are_written_once_as_well() {
+    let database = TestDatabase::create().await;
+    let host = start(&database).await;
+    let task =
+        create_tasks(&database.store, "linear_workflow", "mathematical_sequence", r#"{"even_number": 6}"#, 1).await[0];
+    wait_for(&database.store, task, &["complete"]).await;
+    let written = "select count(*) from tasker.steps where xmin = (select xmin from tasker.tasks)";
+    assert_eq!(sqlx::query_scalar::<_, i64>(written).fetch_one(database.pool()).await.unwrap(), ALL_STEPS as i64);
+    for step in ["linear_step_1", "linear_step_4"] {
+        assert_eq!(history(&database, task, step).await, "enqueued in_progress complete");
+    }
+    host.drain().await;
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn the_steps_of_a_task_that_takes_longer_are_written_while_they_run() {
     let database = TestDatabase::create().await;
     let host = Host::start(&config(&database, &["probe"])).await.unwrap();

@@ -284,6 +284,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_call_that_goes_on_begins_before_others_of_its_tenant_that_wait() {
+        let processors = Arc::new(Processors::start(1).unwrap());
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (started, running) = oneshot::channel();
+        let held = async move {
+            // From here on a thread runs it.
+            yield_slice().await;
+            started.send(()).unwrap();
+            held.recv().unwrap();
+        };
+        let tenant: Arc<str> = "own".into();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut first = Box::pin(processors.run(&tenant, Begins::InTurn, held));
+        assert!(poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending())).await);
+        running.await.unwrap();
+        let calls =
+            [("new", Begins::InTurn), ("newer", Begins::InTurn), ("goes on", Begins::Early)].map(|(name, begins)| {
+                let order = Arc::clone(&order);
+                processors.run(&tenant, begins, async move { order.lock().unwrap().push(name) })
+            });
+        let mut calls = calls.map(Box::pin);
+        for call in &mut calls {
+            assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
+        }
+        release.send(()).unwrap();
+        first.await.unwrap();
+        for call in calls {
+            call.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), ["goes on", "new", "newer"]);
+    }
+
+    #[tokio::test]
     async fn a_slice_that_overruns_leaves_its_place_to_another_tenant_and_not_to_its_own() {
         let processors = Arc::new(Processors::start(1).unwrap());
         let (release, held) = std::sync::mpsc::channel::<()>();

@@ -12,8 +12,11 @@
 //! Nearly half set up plans. So statements are few, the common case skips what it does not need, a message of a step that
 //! ended becomes that of its successor, statements about a queue are planned once (`queues`), what is used all the time has
 //! a connection of its own ([`Store::alone`]), and a host is not told what it knows ([`TakeOver::has_begun`]): the same
-//! commit takes 1.9 million instructions then, and a claim 0.8 million instead of 1.3. `track_functions = all` shows which
+//! commit takes 1.9 million instructions then, and a claim 0.6 million instead of 1.3. `track_functions = all` shows which
 //! function it is that takes long.
+//!
+//! Most tasks have few steps and are over soon. Theirs are written once, when all have ended (`planned`): a claim takes the server
+//! 0.08 million instructions then for each of a hundred tasks, and the end of one of four steps 0.94 million.
 //!
 //! JSON that a guest wrote passes through as text ([`serde_json::value::RawValue`]): nobody builds a tree of it, and
 //! what PostgreSQL cannot store fails its own step.

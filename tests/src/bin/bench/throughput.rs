@@ -1,13 +1,12 @@
 //! Steps in a second while there is always work: the database alone beside raw PGMQ, and the whole host beside what its
 //! parts cost.
 //!
-//! A step writes about ten rows (twice itself and its message, its transitions, its attempt, a part of its task), a message
-//! of PGMQ three: that is the gap of the dispatch. Of what the server computes for a step among a hundred, a quarter is what
-//! follows from its end, a fifth each its end, what its execution needs, and its message with the commits, a sixth its
-//! claim (`track_functions`). The whole leaves no processor idle. The steps of a task follow each other there, most without a
-//! claim, and end together, which takes the server less for a step than the dispatch does. The gap is that server and guests,
-//! beside each other, take half as long again as alone (cold caches, as it seems), and what the host does beside a call: a
-//! seventh of all. Larger batches do not change that.
+//! A task of four steps is claimed by its message alone, and written when all have ended: for each step its row, its attempt,
+//! its edge and three transitions, and for the task its row and its message. A message of PGMQ is written three times.
+//!
+//! The whole leaves no processor idle. Its gap is that batches are smaller there than in the dispatch (tasks end when they end),
+//! that server and guests, beside each other, take half as long again as alone (cold caches, as it seems), and what the host does
+//! beside a call: a quarter of all.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -33,6 +33,7 @@ pub(super) enum End {
 /// An attempt that has a verdict.
 pub(super) struct Ended {
     pub(super) completion: Completion,
+    /// When it was there.
     pub(super) at: Instant,
     /// The events that follow the commit.
     pub(super) outbox: Outbox,

@@ -441,7 +441,7 @@ async fn what_happens_to_a_task_that_was_found_waiting_is_done_to_written_steps(
     assert_eq!(task_state(&bench, &task).await, TaskState::BlockedByFailures);
 
     let (_, claimed) = found().await;
-    assert_eq!(bench.store.release_steps(&[claimed.lease.clone()]).await.unwrap(), 1);
+    assert_eq!(bench.store.release_steps(std::slice::from_ref(&claimed.lease)).await.unwrap(), 1);
     let again = bench.claim_one().await;
     assert_eq!((again.lease.step_uuid, again.lease.claim, again.lapses), (claimed.lease.step_uuid, 2, 0));
     assert_eq!(bench.complete(&[claimed]).await.refused(), 1);

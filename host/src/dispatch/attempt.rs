@@ -94,7 +94,6 @@ async fn run(
             context: event::context(step, template_step.definition, template_step.event_part)
                 .map_err(|error| format!("its event can't be written: {error}"))?,
             limits: template_step.limits.clone(),
-            goes_on: step.dependency_results.get() != "{}",
             cancellation: signals.wind_down.clone(),
             output: signals.output.clone(),
             checkpoints: Some(sink(&shared.store, &step.lease)),

@@ -50,9 +50,6 @@ pub struct Invocation {
     pub context: StepContext,
     /// What the attempt may use.
     pub limits: Limits,
-    /// Whether it goes on with a task: then it computes before attempts of its namespace that have not begun, so that tasks
-    /// are finished one after the other.
-    pub goes_on: bool,
     /// What `execution.cancellation-requested` shows. It only asks: to stop an attempt at once, drop its future.
     pub cancellation: CancellationToken,
     /// What has to be durable before others may see anything of the attempt.
@@ -71,7 +68,7 @@ impl Invocation {
     pub fn new(context: StepContext, limits: Limits) -> Self {
         let cancellation = CancellationToken::new();
         let output = OutputCommit::done();
-        Self { context, limits, goes_on: false, cancellation, output, checkpoints: None, client: None, events: None }
+        Self { context, limits, cancellation, output, checkpoints: None, client: None, events: None }
     }
 }
 

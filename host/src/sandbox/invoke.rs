@@ -40,7 +40,7 @@ pub(super) async fn handle(prepared: &Prepared, invocation: Invocation) -> Resul
     if invocation.cancellation.is_cancelled() {
         return Err(HostFailure::Cancelled);
     }
-    let Invocation { context, limits, goes_on: _, cancellation, output, checkpoints, client, events } = invocation;
+    let Invocation { context, limits, cancellation, output, checkpoints, client, events } = invocation;
     if !prepared.granted.mounts.is_empty() {
         output.wait().await;
     }

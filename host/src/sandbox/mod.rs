@@ -74,7 +74,7 @@ use crate::grants::Granted;
 use crate::registry::Package;
 use attempt::Attempt;
 use cache::CompileCache;
-use processors::{Begins, Processors};
+use processors::Processors;
 
 /// How the sandbox is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl Sandbox {
     /// [`ComponentError`] when it cannot say, or says nonsense.
     pub async fn describe(&self, prepared: &Arc<Prepared>) -> Result<ComponentInfo, ComponentError> {
         let (component, limits) = (Arc::clone(prepared), self.clamped(Limits::default()));
-        self.compute(prepared, Begins::InTurn, async move { describe::describe(&component, &limits).await }).await?
+        self.compute(prepared, async move { describe::describe(&component, &limits).await }).await?
     }
 
     /// Runs one attempt. To stop it at the end of its slice, drop the future.
@@ -198,8 +198,7 @@ impl Sandbox {
     pub async fn invoke(&self, prepared: &Arc<Prepared>, invocation: Invocation) -> Result<AttemptReport, HostFailure> {
         let component = Arc::clone(prepared);
         let invocation = Invocation { limits: self.clamped(invocation.limits), ..invocation };
-        let begins = if invocation.goes_on { Begins::Early } else { Begins::InTurn };
-        self.compute(prepared, begins, async move { invoke::handle(&component, invocation).await }).await?
+        self.compute(prepared, async move { invoke::handle(&component, invocation).await }).await?
     }
 
     /// Asks a publisher of the component what an event says; `None` when it decides that there is none.
@@ -214,8 +213,7 @@ impl Sandbox {
         request: &PublishRequest,
     ) -> Result<Option<Publication>, EventCallError> {
         let (component, call, request) = (Arc::clone(prepared), self.clamped_call(call), request.clone());
-        self.compute(prepared, Begins::InTurn, async move { events::prepare(&component, &call, &request).await })
-            .await?
+        self.compute(prepared, async move { events::prepare(&component, &call, &request).await }).await?
     }
 
     /// Tells a publisher that its event left, or why it did not.
@@ -235,7 +233,7 @@ impl Sandbox {
         let (publication, failure) = (publication.clone(), failure.map(str::to_owned));
         let told =
             async move { events::published(&component, &call, &request, &publication, failure.as_deref()).await };
-        self.compute(prepared, Begins::InTurn, told).await?
+        self.compute(prepared, told).await?
     }
 
     /// Delivers an event to a subscriber of the component. `event` is the text of a JSON object, as
@@ -252,22 +250,16 @@ impl Sandbox {
         event: String,
     ) -> Result<(), EventCallError> {
         let (component, call, subscriber) = (Arc::clone(prepared), self.clamped_call(call), subscriber.to_owned());
-        self.compute(
-            prepared,
-            Begins::InTurn,
-            async move { events::on_event(&component, &call, &subscriber, event).await },
-        )
-        .await?
+        self.compute(prepared, async move { events::on_event(&component, &call, &subscriber, event).await }).await?
     }
 
     /// Runs a call into a component where guests compute, in the turns of its namespace.
     async fn compute<T: Send + 'static>(
         &self,
         prepared: &Prepared,
-        begins: Begins,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, HostFailure> {
-        self.0.processors.run(&prepared.namespace, begins, call).await
+        self.0.processors.run(&prepared.namespace, call).await
     }
 
     fn clamped_call(&self, call: &EventCall) -> EventCall {

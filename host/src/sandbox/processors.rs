@@ -39,15 +39,6 @@ const FRESH: u32 = 8;
 /// After this time a slice leaves its place to another tenant: ten times what one takes in which a guest just computes.
 const OVERRUN: Duration = Duration::from_millis(2);
 
-/// When a call gets its first slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begins {
-    /// After all others of its tenant that wait.
-    InTurn,
-    /// Like one that has begun: it goes on with what others have begun.
-    Early,
-}
-
 /// The threads. They end when this is dropped.
 pub(super) struct Processors(Arc<Shared>);
 
@@ -80,7 +71,7 @@ struct Owner {
     tenant: Arc<str>,
     /// Whose timers and sockets it uses.
     runtime: Handle,
-    /// The slices it has had, and one more if it begins early.
+    /// The slices it has had.
     slices: AtomicU32,
 }
 
@@ -108,13 +99,11 @@ impl Processors {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         tenant: &Arc<str>,
-        begins: Begins,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, HostFailure> {
         let shared = Arc::clone(&self.0);
         let schedule = WithInfo(move |job: Job, info: ScheduleInfo| shared.push(job, info));
-        let slices = AtomicU32::new(u32::from(begins == Begins::Early));
-        let owner = Owner { tenant: Arc::clone(tenant), runtime: Handle::current(), slices };
+        let owner = Owner { tenant: Arc::clone(tenant), runtime: Handle::current(), slices: AtomicU32::new(0) };
         // The records of a guest belong to the span of its step.
         let work = work.in_current_span();
         let (job, task) = Builder::new().propagate_panic(true).metadata(owner).spawn(move |_| work, schedule);
@@ -242,7 +231,7 @@ mod tests {
 
     async fn thread_name(processors: &Processors, tenant: &str) -> String {
         let name = async { thread::current().name().unwrap_or_default().to_owned() };
-        processors.run(&tenant.into(), Begins::InTurn, name).await.unwrap()
+        processors.run(&tenant.into(), name).await.unwrap()
     }
 
     #[tokio::test]
@@ -261,7 +250,7 @@ mod tests {
                         yield_slice().await;
                     }
                 };
-                processors.run::<()>(&"endless".into(), Begins::InTurn, spin).await
+                processors.run::<()>(&"endless".into(), spin).await
             }
         });
         running.await.unwrap();
@@ -284,39 +273,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_goes_on_begins_before_others_of_its_tenant_that_wait() {
-        let processors = Arc::new(Processors::start(1).unwrap());
-        let (release, held) = std::sync::mpsc::channel::<()>();
-        let (started, running) = oneshot::channel();
-        let held = async move {
-            // From here on a thread runs it.
-            yield_slice().await;
-            started.send(()).unwrap();
-            held.recv().unwrap();
-        };
-        let tenant: Arc<str> = "own".into();
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let mut first = Box::pin(processors.run(&tenant, Begins::InTurn, held));
-        assert!(poll_fn(|context| Poll::Ready(first.as_mut().poll(context).is_pending())).await);
-        running.await.unwrap();
-        let calls =
-            [("new", Begins::InTurn), ("newer", Begins::InTurn), ("goes on", Begins::Early)].map(|(name, begins)| {
-                let order = Arc::clone(&order);
-                processors.run(&tenant, begins, async move { order.lock().unwrap().push(name) })
-            });
-        let mut calls = calls.map(Box::pin);
-        for call in &mut calls {
-            assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
-        }
-        release.send(()).unwrap();
-        first.await.unwrap();
-        for call in calls {
-            call.await.unwrap();
-        }
-        assert_eq!(*order.lock().unwrap(), ["goes on", "new", "newer"]);
-    }
-
-    #[tokio::test]
     async fn a_slice_that_overruns_leaves_its_place_to_another_tenant_and_not_to_its_own() {
         let processors = Arc::new(Processors::start(1).unwrap());
         let (release, held) = std::sync::mpsc::channel::<()>();
@@ -330,7 +286,7 @@ mod tests {
                     started.send(()).unwrap();
                     held.recv().unwrap();
                 };
-                processors.run(&"long".into(), Begins::InTurn, long).await
+                processors.run(&"long".into(), long).await
             }
         });
         running.await.unwrap();
@@ -339,7 +295,7 @@ mod tests {
             processors.0.lock().running.push(slice);
         }
         let own = "long".into();
-        let mut own = Box::pin(processors.run(&own, Begins::InTurn, async {}));
+        let mut own = Box::pin(processors.run(&own, async {}));
         assert!(poll_fn(|context| Poll::Ready(own.as_mut().poll(context).is_pending())).await);
 
         thread_name(&processors, "quiet").await;
@@ -359,7 +315,7 @@ mod tests {
                 yield_slice().await;
                 panic!("as told");
             };
-            let call = AssertUnwindSafe(processors.run::<()>(&tenant, Begins::InTurn, panicking));
+            let call = AssertUnwindSafe(processors.run::<()>(&tenant, panicking));
             let panic = futures::FutureExt::catch_unwind(call).await.unwrap_err();
             assert_eq!(*panic.downcast::<&str>().unwrap(), "as told");
         }
@@ -367,7 +323,7 @@ mod tests {
             yield_slice().await;
             7
         };
-        assert_eq!(processors.run(&tenant, Begins::InTurn, late).await.unwrap(), 7);
+        assert_eq!(processors.run(&tenant, late).await.unwrap(), 7);
     }
 
     #[tokio::test]
@@ -379,7 +335,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let tenant = Arc::from("a");
-        let mut call = Box::pin(processors.run(&tenant, Begins::InTurn, waiting));
+        let mut call = Box::pin(processors.run(&tenant, waiting));
         assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
 
         drop(call);

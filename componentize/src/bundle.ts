@@ -112,7 +112,8 @@ async function bundleWith(request: BundleRequest, globals: readonly string[]): P
     code: output(fileName),
     map: { ...map, file: fileName, sources: map.sources.map((source) => sourceName(source, directory, toolchain)) },
     inputs: Object.keys(result.metafile.inputs)
-      .filter((input) => !/^(<|tasker-\w+:|tasker-entry)/.test(input))
+      // What a package leaves out for browsers is no file.
+      .filter((input) => !/^(<|\(disabled\):|tasker-\w+:|tasker-entry)/.test(input))
       .map((input) => resolve(directory, input)),
     parts: partsOf(result.metafile, request),
     warnings: result.warnings.filter(({ pluginName }) => pluginName !== '').map(render),

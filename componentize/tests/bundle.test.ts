@@ -1,5 +1,6 @@
 /** What goes into a bundle: code that no handler uses would be parsed and kept in every component. */
 
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { bundleOf, CHARGE, packageOf } from './package.js';
 
@@ -61,4 +62,16 @@ it('a handler that asks the orchestration carries its client, and a name that is
 it('a handler that logs with pino carries the stand-in, whatever it asks for', async () => {
   const source = `import pino from 'pino';\nimport pretty from 'pino-pretty';\n${CHARGE}\nexport const log = pino(pretty());\n`;
   expect(await foldersOf(source)).toEqual([...ALWAYS, 'pino'].sort());
+});
+
+it('what a dependency leaves out for browsers is not taken for a file that was read', async () => {
+  const { inputs } = await bundleOf(
+    packageOf({
+      'src/index.ts': `import 'inspecting';\n${CHARGE}`,
+      'node_modules/inspecting/package.json': '{"main": "index.js", "browser": {"./node.js": false}}',
+      'node_modules/inspecting/index.js': "globalThis.inspecting = require('./node');",
+      'node_modules/inspecting/node.js': "module.exports = require('util').inspect;",
+    }),
+  );
+  expect(inputs.filter((input) => !existsSync(input))).toEqual([]);
 });

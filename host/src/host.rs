@@ -142,7 +142,6 @@ impl Database {
 /// A running host.
 pub struct Host {
     dispatch: Dispatch,
-    wake: Wake,
     listener: JoinHandle<()>,
     database: Database,
     creation: Creation,
@@ -194,10 +193,10 @@ impl Host {
         let settings = dispatch_settings(config);
         let dispatch =
             Dispatch::start(settings, store.clone(), sandbox, components, events, wake.clone(), metrics.clone());
-        let listener = tokio::spawn(listen(store.clone(), wake.clone(), dispatch.cancellations()));
+        let listener = tokio::spawn(listen(store.clone(), wake, dispatch.cancellations()));
         let creation = Creation::beside(store.clone(), FirstSteps::Here(dispatch.eager_start()));
         let config = Arc::new(config.clone());
-        Self { dispatch, wake, listener, database, creation, config, handlers, metrics, upkeep }
+        Self { dispatch, listener, database, creation, config, handlers, metrics, upkeep }
     }
 
     /// The host's connections.
@@ -205,8 +204,8 @@ impl Host {
         &self.database.store
     }
 
-    /// Creates tasks in one commit, and begins with what there is room for. Other hosts find what this one leaves at their
-    /// next poll. A task that comes alone may share its commit with others that do.
+    /// Creates tasks in one commit, and begins with what there is room for. Other hosts are told of what this one leaves.
+    /// A task that comes alone may share its commit with others that do.
     ///
     /// # Errors
     ///
@@ -220,7 +219,7 @@ impl Host {
 
     /// Somebody has put work into the queues.
     pub fn work_is_there(&self, work: Work) {
-        self.dispatch.work_is_there(work);
+        self.dispatch.observer().work_is_there(work);
     }
 
     /// What an API needs of this host, over connections of its own: a burst of requests must not keep the claims and

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-
+use tasker_wasm_host::store::TaskState;
 use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, create_tasks, wait_for};
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ async fn the_first_step_of_a_task_is_claimed_for_a_worker_in_the_commit_that_cre
     for task in sleepers(&host, 4, 1).await {
         wait_for(&database.store, task, &["complete"]).await;
         let (worker, commits): (String, i64) = sqlx::query_as(
-            "select max(s.claimed_by), count(distinct t.xid) from tasker.transitions t join tasker.steps s using (task_uuid)
+            "select max(s.claimed_by), count(distinct t.xid) from tasker.changes t join tasker.steps s using (task_uuid)
             where task_uuid = $1 and t.from_state in ('pending', 'enqueued')",
         )
         .bind(task)
@@ -91,6 +91,40 @@ async fn the_first_step_of_a_task_is_claimed_for_a_worker_in_the_commit_that_cre
         workers.insert(worker);
     }
     assert_eq!(workers.len(), 2, "they take turns: {workers:?}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_host_tells_the_others_of_tasks_that_it_does_not_serve() {
+    let database = TestDatabase::create().await;
+    let config = "[common.queues.pgmq]\npoll_interval_ms = 60000\n";
+    let serving = HostProcess::start(&database, Settings { packages: &["diamond"], config }).await;
+    for processes in [1, 2] {
+        let config = format!("{config}[worker]\nprocesses = {processes}\n");
+        let host = HostProcess::start(&database, Settings { packages: &["probe"], config: &config }).await;
+        let create = async |n: usize| {
+            let task = json!({
+                "name": "diamond_pattern", "namespace": "diamond_workflow", "version": "1.0.0",
+                "context": {"even_number": 6}, "initiator": "ada", "source_system": "tests", "reason": "a test",
+                "idempotency_key": format!("{processes} {n}"),
+            });
+            host.api().post("/v1/tasks", &task).await.ok()["task_uuid"].as_str().unwrap().parse::<Uuid>().unwrap()
+        };
+        let first = create(0).await;
+        let told = async {
+            // What was told before the other listened it does not know.
+            for n in 1.. {
+                if database.store.task(first).await.unwrap().unwrap().status == TaskState::Complete {
+                    return;
+                }
+                create(n).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), told).await.expect("it is told before it looks by itself");
+        host.stop().await;
+    }
+    serving.stop().await;
     database.drop().await;
 }
 

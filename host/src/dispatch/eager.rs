@@ -56,7 +56,7 @@ impl EagerStart {
             report
         };
         if report.enqueued > 0 {
-            shared.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
+            shared.work_is_there(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         }
         Ok(report)
     }
@@ -66,7 +66,7 @@ impl EagerStart {
         let shared = &*self.shared;
         let mut foreseen = Foreseen::new(shared);
         let (Some(claimed), Some(namespace)) = (self.open(), NewTask::common_namespace(tasks)) else { return foreseen };
-        if !self.serves(namespace) || shared.backlog.holds(namespace) || shared.distrust.holds(namespace) {
+        if !shared.serves(namespace) || shared.backlog.holds(namespace) || shared.distrust.holds(namespace) {
             return foreseen;
         }
         let first = tasks.iter().flat_map(|task| &task.steps).filter(|step| step.parents.is_empty()).count();
@@ -95,10 +95,6 @@ impl EagerStart {
 
     fn open(&self) -> Option<mpsc::Sender<Claimed>> {
         open(&self.shared, &self.claimed)
-    }
-
-    fn serves(&self, namespace: &str) -> bool {
-        self.shared.components.table().namespaces().any(|served| served == namespace)
     }
 
     /// Runs a step that was claimed for this host by another process of it. Says whether more of them are welcome: one

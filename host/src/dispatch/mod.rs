@@ -139,6 +139,21 @@ struct Shared {
     finished: CancellationToken,
 }
 
+impl Shared {
+    /// Whether there is a component for a namespace.
+    fn serves(&self, namespace: &str) -> bool {
+        self.components.table().namespaces().any(|served| served == namespace)
+    }
+
+    /// There is work in the queues: for this host and, where it has no room or does not serve all of it, for the others.
+    fn work_is_there(&self, work: Work) {
+        if self.slots.free() == 0 || !work.is_only_of(|namespace| self.serves(namespace)) {
+            self.neighbours.tell();
+        }
+        self.wake.wake(work);
+    }
+}
+
 /// The running dispatch core.
 pub struct Dispatch {
     shared: Arc<Shared>,
@@ -172,6 +187,11 @@ impl Observer {
     /// Steps that may run at once, and how many more could begin now.
     pub fn slots(&self) -> (usize, usize) {
         (self.0.settings.max_concurrent, self.0.slots.free())
+    }
+
+    /// There is work in the queues: for this host, and for others what it has no room for or does not serve.
+    pub fn work_is_there(&self, work: Work) {
+        self.0.work_is_there(work);
     }
 }
 
@@ -278,14 +298,6 @@ impl Dispatch {
         self.shared.completions.close().await;
         self.shared.planned.close().await;
         Drained { put_back: self.shared.in_flight.put_back(), refused: self.shared.in_flight.refused() }
-    }
-
-    /// There is work in the queues: for this host, or else for the others.
-    pub fn work_is_there(&self, work: Work) {
-        self.shared.wake.wake(work);
-        if self.shared.slots.free() == 0 {
-            self.shared.neighbours.tell();
-        }
     }
 
     /// Where the events of its steps go.

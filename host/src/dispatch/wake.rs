@@ -39,6 +39,11 @@ impl Work {
         matches!(self, Self::Of(some) if some.is_empty())
     }
 
+    /// Whether it is known to be in no queue but of these.
+    pub(super) fn is_only_of(&self, mut served: impl FnMut(&str) -> bool) -> bool {
+        matches!(self, Self::Of(some) if some.iter().all(|name| served(name)))
+    }
+
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Of(mut some), Self::Of(others)) => {

@@ -14,7 +14,7 @@ use super::first_steps::{FirstSteps, tell_hosts};
 use super::processes::Workers;
 use crate::config::Config;
 use crate::config::limits::LimitSet;
-use crate::dispatch::{Components, Observer, Wake, Work};
+use crate::dispatch::{Components, Observer, Work};
 use crate::events::{EventStats, Events};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
@@ -55,7 +55,7 @@ pub struct Running {
 #[derive(Clone)]
 enum Source {
     /// In this process.
-    Here { observer: Observer, events: Events, wake: Wake, metrics: Metrics },
+    Here { observer: Observer, events: Events, metrics: Metrics },
     /// In others.
     Workers(Workers),
 }
@@ -114,7 +114,7 @@ impl Running {
     /// How busy the host is.
     pub async fn status(&self) -> Status {
         match &self.source {
-            Source::Here { observer, events, metrics, .. } => Status::of(observer, events, metrics),
+            Source::Here { observer, events, metrics } => Status::of(observer, events, metrics),
             Source::Workers(workers) => Status::together(workers.statuses().await),
         }
     }
@@ -178,7 +178,6 @@ impl Services {
                 source: Source::Here {
                     observer: host.dispatch.observer(),
                     events: host.events().clone(),
-                    wake: host.wake.clone(),
                     metrics: host.metrics.clone(),
                 },
                 draining: host.dispatch.draining(),
@@ -223,10 +222,10 @@ impl Services {
         Self { store, templates, creation, config, handlers, metrics, started: Instant::now(), running: None }
     }
 
-    /// Says that there is work in the queues: to this host, or else to the others.
+    /// Says that there is work in the queues: to this host, and to the others what it does not do itself.
     pub async fn work_is_there(&self, work: Work) {
         match self.running.as_ref().map(|running| &running.source) {
-            Some(Source::Here { wake, .. }) => wake.wake(work),
+            Some(Source::Here { observer, .. }) => observer.work_is_there(work),
             Some(Source::Workers(workers)) => workers.wake_one(work),
             None => tell_hosts(&self.store).await,
         }

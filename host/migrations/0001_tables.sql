@@ -213,9 +213,15 @@ create table tasker.attempts (
 -- One row for each change from one resting state to another, of a step or (step_uuid null) of its task. States that are
 -- entered and left inside one transaction are not recorded: a task goes pending -> steps_in_process when it is created,
 -- its last result takes it steps_in_process -> complete, a step goes in_progress -> complete.
+--
+-- What a task of few steps went through in one transaction is one row (`whole`), the last change of it: that its first step was
+-- enqueued as it was created, or that it is complete with all of its steps. Where it was created `from_state` says, pending then.
+-- The changes before take the numbers before the row's own, which is why these are so far apart. They are all the same but for
+-- what the rows of the steps and of their attempts say, so nothing is written for them: tasker.changes tells them.
 create table tasker.transitions (
     task_uuid uuid not null,
-    sequence bigint generated always as identity,
+    sequence bigint generated always as identity (start 128 increment 128),
+    whole boolean not null default false,
     step_uuid uuid,
     at timestamptz not null default clock_timestamp(),
     attempt integer,

@@ -121,10 +121,9 @@ begin
         perform tasker.write_planned(v_created, false);
     end if;
     if v_waiting then
-        insert into tasker.transitions (task_uuid, step_uuid, from_state, to_state)
-        select (it).task_uuid, case change when 2 then ((it).planned_steps[1]).step_uuid end, 'pending',
-            case change when 1 then 'steps_in_process' else 'enqueued' end
-        from (select unnest(p_tasks) as it) given cross join generate_series(1, 2) change
+        insert into tasker.transitions (task_uuid, whole, step_uuid, from_state, to_state)
+        select (it).task_uuid, true, ((it).planned_steps[1]).step_uuid, 'pending', 'enqueued'
+        from (select unnest(p_tasks) as it) given
         where not ((it).planned_steps[1]).room and (not v_left_out or (it).task_uuid = any (v_created));
     end if;
     if p_steps is null then

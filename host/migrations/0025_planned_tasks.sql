@@ -1,7 +1,7 @@
 -- Tasks whose steps stand in their own rows: nothing has happened to any of them but that a host has begun with the task, which
 -- it knows alone. Of most the next thing to be said is that they are complete, with all their steps (complete_planned): each row
--- of a step is written once then, as it ended, and its history with it. That takes the server half of what it does to create the
--- steps, to claim them and to end them.
+-- of a step is written once then, as it ended, and one row tells the history of all. That takes the server half of what it does to
+-- create the steps, to claim them and to end them.
 --
 -- A host begins with such a task as it creates it (`planned_by`), or when it is the first to read its message. The claims of its
 -- first steps have the number one either way.
@@ -9,11 +9,11 @@
 -- Whatever else is to be done with the steps has them written first, as they would have been with their task and by these claims
 -- (write_planned): a host that takes longer, one that finds them when their lease has lapsed, a person.
 
--- Writes the steps of those of these tasks that are planned. Answers whether there were any. `p_begun`: their first steps are
+-- Writes the steps of those of these tasks that are planned. `p_begun`: their first steps are
 -- claimed, by `p_host` where no host did as it created them; false: nobody has. Null: as far as it is known here. Then a host may
 -- hold the first claim of a step that is written as waiting in its queue, and what it brings is refused: the next claim is
 -- the second.
-create function tasker.write_planned(p_tasks uuid[], p_begun boolean, p_host text default null) returns boolean
+create function tasker.write_planned(p_tasks uuid[], p_begun boolean, p_host text default null) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_material = off set jit = off
@@ -22,7 +22,7 @@ declare
     v_now timestamptz := clock_timestamp();
 begin
     if not exists (select from tasker.tasks where task_uuid = any (p_tasks) and planned_steps is not null) then
-        return false;
+        return;
     end if;
     with planned as (
         select task_uuid, created_at, planned_by, planned_steps, planned_edges, coalesce(p_begun, planned_by is not null) as begun,
@@ -63,7 +63,6 @@ begin
     where planned_by is not null and s.state <> 'pending'
     union all
     select task_uuid, step_uuid, updated_at, 1, 'enqueued', 'in_progress' from new_steps where state = 'in_progress';
-    return found;
 end
 $$;
 
@@ -110,10 +109,10 @@ begin
         where (step).step_uuid = (it).step_uuid
     ), done as (
         update tasker.tasks
-        set state = 'complete', sinks_left = 0, updated_at = v_now, completed_at = v_now, planned_by = null,
-            planned_steps = null, planned_edges = null
+        set state = 'complete', sinks_left = 0, updated_at = v_now, completed_at = v_now, planned_steps = null,
+            planned_edges = null
         where task_uuid = any (p_tasks)
-        returning task_uuid, created_at
+        returning task_uuid, planned_by
     ), ended as (
         insert into tasker.steps (
             step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
@@ -133,24 +132,9 @@ begin
             (it).error::json, (it).log::json
         from given
     ), logged as (
-        insert into tasker.transitions (task_uuid, step_uuid, at, attempt, from_state, to_state)
-        select distinct (step).task_uuid, null::uuid, (step).created_at, null::integer, 'pending', 'steps_in_process'
-        from given where (step).room
-        union all
-        select (step).task_uuid, (step).step_uuid,
-            case when change = 3 or (step).parents > 0 then v_now when (step).room then (step).created_at
-                else (it).started_at end,
-            case when change > 1 then 1 end,
-            case change when 1 then 'pending' when 2 then 'enqueued' else 'in_progress' end,
-            case change when 1 then 'enqueued' when 2 then 'in_progress' else 'complete' end
-        -- How a task began that waited in its queue is written.
-        from (
-            select step, it,
-                generate_series(case when (step).parents = 0 and not (step).room then 2 else 1 end, 3) as change
-            from given
-        ) each
-        union all
-        select task_uuid, null, v_now, null, 'steps_in_process', 'complete' from done
+        insert into tasker.transitions (task_uuid, whole, at, from_state, to_state)
+        select task_uuid, true, v_now, case when planned_by is null then 'steps_in_process' else 'pending' end, 'complete'
+        from done
     )
     select count(*) into v_ended from given;
     if v_ended < cardinality(v_steps) then

@@ -47,7 +47,7 @@ async fn a_host_killed_in_the_middle_of_200_tasks_loses_nothing_and_repeats_no_r
     assert_eq!(results.len(), 800, "one committed result a step");
     assert_eq!(results.iter().map(|(step, _)| step).collect::<HashSet<_>>().len(), 800);
     assert!(results.iter().all(|(_, outcome)| outcome == "completed"));
-    let completions = "select count(*) from tasker.transitions where step_uuid is not null and to_state = 'complete'";
+    let completions = "select count(*) from tasker.changes where step_uuid is not null and to_state = 'complete'";
     let completions: i64 = sqlx::query_scalar(completions).fetch_one(database.pool()).await.unwrap();
     assert_eq!(completions, 800, "each step completed once");
     database.drop().await;
@@ -96,7 +96,7 @@ async fn a_host_killed_while_it_begins_with_the_tasks_it_creates_loses_none_that
         second.stop().await;
     }
     let twice = "select count(*) from (
-        select from tasker.transitions where step_uuid is not null and to_state = 'complete'
+        select from tasker.changes where step_uuid is not null and to_state = 'complete'
         group by step_uuid having count(*) > 1
     ) twice";
     assert_eq!(sqlx::query_scalar::<_, i64>(twice).fetch_one(database.pool()).await.unwrap(), 0);

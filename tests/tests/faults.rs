@@ -430,20 +430,20 @@ async fn inconsistencies(server: &OwnServer) -> Vec<String> {
             "select count(*) from (
                 select from_state, lag(to_state, 1, 'pending') over (
                     partition by task_uuid, step_uuid order by sequence
-                ) as before from tasker.transitions
+                ) as before from tasker.changes
             ) each where from_state <> before",
         ),
         (
             "steps that are not where their last transition led",
             "select count(*) from tasker.steps s where state::text <> coalesce((
-                select to_state from tasker.transitions t
+                select to_state from tasker.changes t
                 where t.task_uuid = s.task_uuid and t.step_uuid = s.step_uuid order by sequence desc limit 1
             ), 'pending')",
         ),
         (
             "steps that were completed more than once",
             "select count(*) from (
-                select step_uuid from tasker.transitions where step_uuid is not null and to_state = 'complete'
+                select step_uuid from tasker.changes where step_uuid is not null and to_state = 'complete'
                 group by step_uuid having count(*) > 1) each",
         ),
         (

@@ -85,7 +85,7 @@ async fn seen(database: &TestDatabase, task: Uuid, name: &str) -> (String, i32, 
 /// The states a step came to.
 async fn history(database: &TestDatabase, task: Uuid, name: &str) -> String {
     let history = "select string_agg(t.to_state, ' ' order by t.sequence)
-        from tasker.transitions t join tasker.steps s using (step_uuid) where s.task_uuid = $1 and s.name = $2";
+        from tasker.changes t join tasker.steps s using (step_uuid) where s.task_uuid = $1 and s.name = $2";
     sqlx::query_scalar(history).bind(task).bind(name).fetch_one(database.pool()).await.unwrap()
 }
 

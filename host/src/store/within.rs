@@ -142,7 +142,7 @@ impl Store {
         let changes = sqlx::query_as(
             "select * from (
                 select t.sequence, t.at, s.name as step, t.attempt, t.from_state, t.to_state, t.reason, t.actor
-                from tasker.transitions t join tasker.steps_of($1) s on s.step_uuid = t.step_uuid
+                from tasker.changes t join tasker.steps_of($1) s on s.step_uuid = t.step_uuid
                 where t.task_uuid = $1 and t.step_uuid = $2
                 order by t.sequence desc
                 limit $3

@@ -154,7 +154,7 @@ impl Seen {
         );
         let batches = sqlx::query_as("select * from tasker.batches where task_uuid = $1");
         let transitions = sqlx::query_as(
-            "select step_uuid, sequence, from_state, to_state from tasker.transitions where task_uuid = $1
+            "select step_uuid, sequence, from_state, to_state from tasker.changes where task_uuid = $1
             order by sequence",
         );
         Self {

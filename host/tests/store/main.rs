@@ -3,6 +3,7 @@
 //! Every test has a database of its own, made on the server of `DATABASE_URL` or on a private one, and dropped after.
 #![allow(clippy::unwrap_used)]
 
+mod changes;
 mod checkpoints;
 mod claim_steps;
 mod complete_steps;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::support::{Bench, LEASE, NAMESPACE, failed, plan, raw, succeeded, template_of, to_be_retried};
 
-const ROW: &[(&str, &[usize])] = &[("a", &[]), ("b", &[0]), ("c", &[1])];
-const JOIN: &[(&str, &[usize])] = &[("a", &[]), ("b", &[0]), ("c", &[0]), ("d", &[1, 2])];
+pub(crate) const ROW: &[(&str, &[usize])] = &[("a", &[]), ("b", &[0]), ("c", &[1])];
+pub(crate) const JOIN: &[(&str, &[usize])] = &[("a", &[]), ("b", &[0]), ("c", &[0]), ("d", &[1, 2])];
 
 /// Creates planned tasks. Answers the steps as the host knows them that has begun with the first.
 async fn create(bench: &Bench, tasks: &[NewTask]) -> Vec<ClaimedStep> {
@@ -28,14 +28,14 @@ async fn create(bench: &Bench, tasks: &[NewTask]) -> Vec<ClaimedStep> {
     first
 }
 
-async fn created(bench: &Bench, steps: &[(&str, &[usize])]) -> (NewTask, Vec<ClaimedStep>) {
+pub(crate) async fn created(bench: &Bench, steps: &[(&str, &[usize])]) -> (NewTask, Vec<ClaimedStep>) {
     let task = bench.plan(steps);
     let steps = create(bench, std::slice::from_ref(&task)).await;
     (task, steps)
 }
 
 /// Steps of a task as their first claims will say.
-fn known(task: &NewTask, which: impl Fn(usize, &[usize]) -> bool) -> Vec<ClaimedStep> {
+pub(crate) fn known(task: &NewTask, which: impl Fn(usize, &[usize]) -> bool) -> Vec<ClaimedStep> {
     let alone = |place: usize| {
         let mut step = task.steps[place].clone();
         step.parents.clear();
@@ -53,11 +53,11 @@ fn ends(steps: &[ClaimedStep]) -> Vec<Completion> {
 }
 
 /// Whether the tasks of these steps were completed at once.
-async fn complete(bench: &Bench, steps: &[ClaimedStep]) -> bool {
+pub(crate) async fn complete(bench: &Bench, steps: &[ClaimedStep]) -> bool {
     bench.store.complete_planned(&ends(steps)).await.unwrap()
 }
 
-async fn written(bench: &Bench) -> i64 {
+pub(crate) async fn written(bench: &Bench) -> i64 {
     bench.number("select count(*) from tasker.steps").await
 }
 
@@ -65,10 +65,12 @@ async fn task_state(bench: &Bench, task: &NewTask) -> TaskState {
     bench.store.task(task.task_uuid).await.unwrap().unwrap().status
 }
 
-/// Everything that rows say of a task but times and keys.
+/// Everything that rows say of a task but times and keys, and who began with it.
 async fn record(bench: &Bench, task: &NewTask) -> Vec<String> {
     let said = "
-        select row_to_json(t)::jsonb - array['task_uuid', 'correlation_id', 'created_at', 'updated_at', 'completed_at']
+        select row_to_json(t)::jsonb - array[
+            'task_uuid', 'correlation_id', 'created_at', 'updated_at', 'completed_at', 'planned_by'
+        ]
         from tasker.tasks t where task_uuid = $1
         union all (
             select row_to_json(s)::jsonb - array['step_uuid', 'task_uuid', 'created_at', 'updated_at', 'claimed_at']
@@ -83,7 +85,7 @@ async fn record(bench: &Bench, task: &NewTask) -> Vec<String> {
             where parent.task_uuid = $1 order by parent.name, child.name
         ) union all (
             select jsonb_build_array(s.name, t.attempt, from_state, to_state, reason, actor)
-            from tasker.transitions t left join tasker.steps s using (step_uuid)
+            from tasker.changes t left join tasker.steps s using (step_uuid)
             where t.task_uuid = $1 order by s.name nulls first, sequence
         )";
     let rows: Vec<serde_json::Value> =
@@ -186,24 +188,6 @@ async fn the_steps_are_the_same_before_and_after_they_are_written() {
 
 async fn steps_of(bench: &Bench, task: &Uuid) -> Vec<Uuid> {
     bench.store.steps(*task).await.unwrap().iter().map(|step| step.step_uuid).collect()
-}
-
-#[tokio::test]
-async fn how_a_waiting_task_began_is_told_before_its_steps_are_written() {
-    let bench = Bench::new().await;
-    let task = bench.task(ROW).await;
-    let told = bench.store.transitions(task.task_uuid, 0).await.unwrap();
-    let told: Vec<_> = told.iter().map(|change| (change.step.as_deref(), change.to_state.as_str())).collect();
-    assert_eq!(told, [(None, "steps_in_process"), (Some("a"), "enqueued")]);
-    let changes = "select coalesce(step, '') || '>' || to_state from tasker.changes_after(0, 0, null, null, 10)";
-    let mut followed: Vec<String> = Vec::new();
-    // Nothing is told while an older transaction is open, which may be one of another test.
-    while followed.is_empty() {
-        followed = sqlx::query_scalar(changes).fetch_all(&bench.pool).await.unwrap();
-    }
-    assert_eq!((followed, written(&bench).await), (vec![">steps_in_process".to_owned(), "a>enqueued".to_owned()], 0));
-    bench.write_steps().await;
-    assert_eq!(bench.transitions(task.steps[0].step_uuid).await, ["pending>enqueued"]);
 }
 
 #[tokio::test]
@@ -415,7 +399,7 @@ async fn a_waiting_task_is_claimed_whole_and_nothing_of_it_is_written() {
         (claim, guarded, planned, step.name.clone(), step.attempts, task, step.inputs.get().to_owned())
     };
     assert_eq!(told(&claimed), told(&known));
-    let changed = "select count(*) from tasker.transitions where to_state = 'in_progress'";
+    let changed = "select count(*) from tasker.changes where to_state = 'in_progress'";
     assert_eq!((written(&bench).await, bench.number(changed).await), (0, 0));
     assert!(bench.claim(10).await.is_empty());
 }

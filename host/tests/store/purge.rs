@@ -107,7 +107,7 @@ async fn a_task_goes_with_all_its_rows() {
         ("attempts", 0),
         ("checkpoints", 0),
         ("batches", 0),
-        ("transitions", 2),
+        ("transitions", 1),
         ("tasks", 1),
     ] {
         let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from tasker.{table}")))

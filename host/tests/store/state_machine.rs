@@ -111,5 +111,5 @@ async fn history_is_neither_changed_nor_taken_away() {
         let error = bench.pool.execute(statement).await.unwrap_err();
         assert!(error.to_string().contains("append-only"), "{error}");
     }
-    assert_eq!(bench.number("select count(*) from tasker.transitions").await, 2);
+    assert_eq!(bench.number("select count(*) from tasker.changes").await, 2);
 }

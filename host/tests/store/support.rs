@@ -194,7 +194,7 @@ impl Bench {
     /// `from>to` of every transition of a step, in order.
     pub async fn transitions(&self, step_uuid: Uuid) -> Vec<String> {
         sqlx::query_scalar(
-            "select from_state || '>' || to_state from tasker.transitions where step_uuid = $1 order by sequence",
+            "select from_state || '>' || to_state from tasker.changes where step_uuid = $1 order by sequence",
         )
         .bind(step_uuid)
         .fetch_all(&self.pool)

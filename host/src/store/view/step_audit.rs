@@ -71,7 +71,7 @@ impl Store {
                     case when c.to_state = 'complete' and s.state = 'complete' then s.result else a.error end as result
                 from tasker.tasks t
                 cross join lateral tasker.steps_of(t.task_uuid) s
-                join tasker.transitions c on c.task_uuid = t.task_uuid and c.step_uuid = s.step_uuid
+                join tasker.changes c on c.task_uuid = t.task_uuid and c.step_uuid = s.step_uuid
                 left join lateral (
                     select * from tasker.attempts ended
                     where c.from_state = 'in_progress' and c.actor is null and ended.step_uuid = s.step_uuid

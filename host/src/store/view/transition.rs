@@ -36,7 +36,7 @@ impl Store {
     pub async fn transitions(&self, task_uuid: Uuid, after: i64) -> Result<Vec<TransitionView>, StoreError> {
         let changes = sqlx::query_as(
             "select t.sequence, t.at, s.name as step, t.attempt, t.from_state, t.to_state, t.reason, t.actor
-            from tasker.transitions t left join tasker.steps_of($1) s on s.step_uuid = t.step_uuid
+            from tasker.changes t left join tasker.steps_of($1) s on s.step_uuid = t.step_uuid
             where t.task_uuid = $1 and t.sequence > $2
             order by t.sequence",
         )

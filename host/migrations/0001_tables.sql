@@ -216,8 +216,9 @@ create table tasker.attempts (
 --
 -- What a task of few steps went through in one transaction is one row (`whole`), the last change of it: that its first step was
 -- enqueued as it was created, or that it is complete with all of its steps. Where it was created `from_state` says, pending then.
--- The changes before take the numbers before the row's own, which is why these are so far apart. They are all the same but for
--- what the rows of the steps and of their attempts say, so nothing is written for them: tasker.changes tells them.
+-- The changes before take the numbers before the row's own, which is why these are so far apart: 32 steps, the most of such a
+-- task, have 97. They are all the same but for what the rows of the steps and of their attempts say, so nothing is written for
+-- them: tasker.changes tells them.
 create table tasker.transitions (
     task_uuid uuid not null,
     sequence bigint generated always as identity (start 128 increment 128),

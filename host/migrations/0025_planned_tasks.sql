@@ -9,10 +9,9 @@
 -- Whatever else is to be done with the steps has them written first, as they would have been with their task and by these claims
 -- (write_planned): a host that takes longer, one that finds them when their lease has lapsed, a person.
 
--- Writes the steps of those of these tasks that are planned. `p_begun`: their first steps are
--- claimed, by `p_host` where no host did as it created them; false: nobody has. Null: as far as it is known here. Then a host may
--- hold the first claim of a step that is written as waiting in its queue, and what it brings is refused: the next claim is
--- the second.
+-- Writes the steps of those of these tasks that are planned. `p_begun`: their first steps are claimed, by `p_host` where no host
+-- did as it created them; false: nobody has. Null: as far as it is known here. Then a host may hold the first claim of a step that
+-- is written as waiting in its queue, and what it brings is refused: the next claim is the second.
 create function tasker.write_planned(p_tasks uuid[], p_begun boolean, p_host text default null) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -113,15 +112,6 @@ begin
             planned_edges = null
         where task_uuid = any (p_tasks)
         returning task_uuid, planned_by
-    ), ended as (
-        insert into tasker.steps (
-            step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
-            is_sink, guarded, retryable, name, claimed_by, inputs, result, metadata
-        )
-        select (step).step_uuid, (step).task_uuid, (step).created_at, v_now, (it).started_at, 'complete', 0, 1,
-            (step).max_attempts, 1, (step).is_sink, (step).guarded, (step).retryable, (step).name, (it).host,
-            (step).inputs::json, (it).result::json, (it).metadata::json
-        from given
     ), measured as (
         insert into tasker.attempts (
             step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
@@ -136,7 +126,15 @@ begin
         select task_uuid, true, v_now, case when planned_by is null then 'steps_in_process' else 'pending' end, 'complete'
         from done
     )
-    select count(*) into v_ended from given;
+    insert into tasker.steps (
+        step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts, claims,
+        is_sink, guarded, retryable, name, claimed_by, inputs, result, metadata
+    )
+    select (step).step_uuid, (step).task_uuid, (step).created_at, v_now, (it).started_at, 'complete', 0, 1,
+        (step).max_attempts, 1, (step).is_sink, (step).guarded, (step).retryable, (step).name, (it).host,
+        (step).inputs::json, (it).result::json, (it).metadata::json
+    from given;
+    get diagnostics v_ended = row_count;
     if v_ended < cardinality(v_steps) then
         raise exception 'the completions are not those of all steps of their tasks' using errcode = 'assert_failure';
     end if;

@@ -199,8 +199,11 @@ impl Store {
         match claimed.fetch_all(line.as_mut()).await {
             Err(error) if is_about_unknown_queue(&error) => Ok(Vec::new()),
             claimed => {
-                let claimed = claimed?;
+                let mut claimed: Vec<ClaimedStep> = claimed?;
                 line.keep();
+                if request.namespaces.len() == 1 {
+                    claimed.sort_unstable_by_key(|step| step.lease.message_id.get());
+                }
                 Ok(claimed)
             }
         }
@@ -216,7 +219,7 @@ fn claim_from(namespace: &str) -> String {
         select step.* from (
             select array_agg(row (
                 $1, msg_id, tasker.step_of(message ->> 'step_uuid'), tasker.step_of(message ->> 'task_uuid'), read_ct = 1
-            )::tasker.read_message order by msg_id) as read from read
+            )::tasker.read_message) as read from read
         ) found
         cross join lateral tasker.take_steps(found.read, $3) step"
     )

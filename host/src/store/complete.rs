@@ -195,9 +195,9 @@ impl Store {
         let goes_on = !go_on.namespaces.is_empty();
         let foresees = !go_on.begun.is_empty();
         let (messages, and_claimed) = match (goes_on, foresees) {
-            (true, false) => (queues.hand_over(9), AND_CLAIMED),
-            (true, true) => (queues.hand_over(9), AND_WHICH),
-            (false, _) => (queues.follow_completions(), " from done, (select count(*) from followed) followed"),
+            (true, false) => (queues.hand_over(9), AND_CLAIMED.to_owned()),
+            (true, true) => (queues.hand_over(9), AND_WHICH.to_owned()),
+            (false, _) => (queues.follow_completions(), format!(" from done{}", queues.and_does("followed"))),
         };
         // One row, or one for each step that was claimed and one with the padding.
         let statement = format!(

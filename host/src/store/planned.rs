@@ -13,8 +13,8 @@ use super::completion::{Completion, CompletionRow};
 use super::queues::Queues;
 use super::{Lease, NewTask, Store, StoreError};
 
-/// Most steps of a task that is planned: as many as may be done in a short while. Their keys are in the order of their places,
-/// and the first of them waits for none.
+/// Most steps of a task that is planned: as many as may be done in a short while, and as the numbers of `tasker.transitions`
+/// leave room for. Their keys are in the order of their places, and the first of them waits for none.
 const MOST_STEPS: usize = 32;
 
 /// What a host knows of a task whose steps are not written yet.
@@ -77,8 +77,9 @@ impl Store {
         let (namespaces, messages): (Vec<_>, Vec<_>) = spent.unzip();
         let statement = format!(
             "with done as materialized (select tasker.complete_planned($1, $2, $3) as done), {}
-            select done from done, (select count(*) from followed) followed",
-            queues.follow_planned(4, 5)
+            select done from done{}",
+            queues.follow_planned(4, 5),
+            queues.and_does("followed")
         );
         let mut line = self.line().await?;
         let done = sqlx::query_scalar(AssertSqlSafe(statement))

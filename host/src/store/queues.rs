@@ -30,16 +30,24 @@ impl<'a> Queues<'a> {
         }
     }
 
-    /// Sends what `created` has in `namespaces` and `messages`. Who reads from `sent` has it done.
+    /// What a statement reads from besides, to have the part of this name done: what changes rows itself is done in any case.
+    pub(super) fn and_does(&self, part: &str) -> String {
+        match self {
+            Self::One(_) => String::new(),
+            Self::Several => format!(", (select count(*) from {part}) {part}"),
+        }
+    }
+
+    /// Sends what `created` has in `namespaces` and `messages`, as `sent`.
     pub(super) fn send_created(&self) -> String {
         match self {
             Self::One(namespace) => format!(
-                "sent as (
-                    insert into {} (vt, message) select clock_timestamp(), unnest(messages) from created returning msg_id
-                )",
+                "sent as (insert into {} (vt, message) select clock_timestamp(), unnest(messages) from created)",
                 table(namespace)
             ),
-            Self::Several => "sent as materialized (select tasker.send_messages(namespaces, messages) from created)".into(),
+            Self::Several => {
+                "sent as materialized (select tasker.send_messages(namespaces, messages) from created)".into()
+            }
         }
     }
 
@@ -59,16 +67,13 @@ impl<'a> Queues<'a> {
         )
     }
 
-    /// Does with messages what `done` says in `spent` and `ready`, where nothing was taken. Who reads from `followed` has it
-    /// done.
+    /// Does with messages what `done` says in `spent` and `ready`, where nothing was taken, as `followed`.
     pub(super) fn follow_completions(&self) -> String {
         match self {
             Self::One(namespace) => format!(
                 "sent as (
                     insert into {queue} (vt, message) select clock_timestamp(), unnest(ready) from done
-                ), followed as (
-                    delete from {queue} where msg_id = any ((select spent from done)::bigint[]) returning msg_id
-                )",
+                ), followed as (delete from {queue} where msg_id = any ((select spent from done)::bigint[]))",
                 queue = table(namespace)
             ),
             Self::Several => format!(
@@ -81,8 +86,8 @@ impl<'a> Queues<'a> {
         }
     }
 
-    /// Deletes messages if `done` says so. Who reads from `followed` has it done. These are places of parameters: of the
-    /// `messages`, and of their `namespaces`.
+    /// Deletes messages if `done` says so, as `followed`. These are places of parameters: of the `messages`, and of their
+    /// `namespaces`.
     pub(super) fn follow_planned(&self, messages: usize, namespaces: usize) -> String {
         match self {
             // The namespaces have to be named for the server to know their type.
@@ -91,7 +96,6 @@ impl<'a> Queues<'a> {
                     delete from {} where msg_id = any (
                         (select case when done then ${messages} end from done)::bigint[]
                     ) and ${namespaces}::text[] is not null
-                    returning msg_id
                 )",
                 table(namespace)
             ),

@@ -337,9 +337,9 @@ impl Store {
             "with created as materialized (
                 select * from tasker.create_tasks($1, $2, $3, null, $4, $5, null)
             ), {}
-            select coalesce(cardinality(messages), 0) as enqueued, duplicates
-            from created, (select count(*) from sent) sent",
+            select coalesce(cardinality(messages), 0) as enqueued, duplicates from created{}",
             queues.send_created(),
+            queues.and_does("sent"),
         );
         let Rows { tasks: rows, steps, edges, messages } = Rows::of(tasks);
         let (namespaces, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();

@@ -1,6 +1,6 @@
-//! Tells the other hosts of work that this one has no room for.
+//! Tells the other hosts of work that this one has no room for or does not serve.
 //!
-//! Ready steps are this host's own affair while it has free slots. Beyond them the others are woken: by a notification
+//! Ready steps that it serves are this host's own affair while it has free slots. Of others the hosts are told: by a notification
 //! that no completing commit carries, and that many commits share.
 
 use std::sync::Arc;

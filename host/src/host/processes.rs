@@ -201,7 +201,7 @@ impl Workers {
         self.draining.clone()
     }
 
-    /// There is work: the workers are told in turns. One that has no room tells all hosts.
+    /// There is work: the workers are told in turns. One that has no room or does not serve it tells all hosts.
     pub(super) fn wake_one(&self, work: Work) {
         if let Some(worker) = self.next() {
             worker.wake.wake(work);

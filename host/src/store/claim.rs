@@ -201,6 +201,7 @@ impl Store {
             claimed => {
                 let mut claimed: Vec<ClaimedStep> = claimed?;
                 line.keep();
+                // Oldest first: an order in the statement for one queue would take the server longer. That for several has one.
                 if request.namespaces.len() == 1 {
                     claimed.sort_unstable_by_key(|step| step.lease.message_id.get());
                 }

@@ -52,6 +52,7 @@ use uuid::Uuid;
 
 pub use components::Components;
 pub use eager::EagerStart;
+pub use neighbours::Neighbours;
 pub use wake::{Wake, Work};
 
 use crate::client::Client;
@@ -66,7 +67,6 @@ use backlog::Backlog;
 use due::DueTimer;
 use foreseen::Distrust;
 use in_flight::InFlight;
-use neighbours::Neighbours;
 use slots::Slots;
 use templates::Templates;
 
@@ -263,7 +263,10 @@ impl Dispatch {
         timers.spawn(sound(leases::run(shared.clone())));
         timers.spawn(sound(planned::run(shared.clone())));
         timers.spawn(sound(due::run(shared.clone())));
-        timers.spawn(sound(neighbours::run(shared.clone())));
+        timers.spawn(sound({
+            let shared = shared.clone();
+            async move { shared.neighbours.run(&shared.store, &shared.finished).await }
+        }));
         Self { shared, eager_start, stages, timers }
     }
 

@@ -40,7 +40,7 @@ impl Work {
     }
 
     /// Whether it is known to be in no queue but of these.
-    pub(super) fn is_only_of(&self, mut served: impl FnMut(&str) -> bool) -> bool {
+    pub(crate) fn is_only_of(&self, mut served: impl FnMut(&str) -> bool) -> bool {
         matches!(self, Self::Of(some) if some.iter().all(|name| served(name)))
     }
 

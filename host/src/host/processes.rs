@@ -33,7 +33,7 @@ use super::services::Status;
 use super::upkeep::Upkeep;
 use super::{Database, ServedHandler, Services, StartError, announce, prepare, services, upkeep_settings};
 use crate::config::Config;
-use crate::dispatch::{Wake, Work};
+use crate::dispatch::{Neighbours, Wake, Work};
 use crate::store::{ClaimedStep, CreationReport, NewTask, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -84,6 +84,7 @@ pub struct Front {
     metrics: Metrics,
     upkeep: Upkeep,
     workers: Workers,
+    /// They keep a worker each, and tell the neighbours.
     keepers: JoinSet<()>,
 }
 
@@ -94,6 +95,7 @@ pub(super) struct Workers {
     /// The namespaces that they serve.
     served: Arc<[String]>,
     next: Arc<AtomicUsize>,
+    neighbours: Neighbours,
     draining: CancellationToken,
     aborting: CancellationToken,
 }
@@ -148,8 +150,13 @@ impl Front {
         }
         let mut served: Vec<_> = handlers.iter().map(|handler| handler.namespace.clone()).collect();
         served.dedup();
+        let neighbours = Neighbours::default();
+        keepers.spawn({
+            let (neighbours, store, draining) = (neighbours.clone(), database.store.clone(), draining.clone());
+            async move { neighbours.run(&store, &draining).await }
+        });
         let (all, served) = (all.into(), served.into());
-        let workers = Workers { all, served, next: Arc::default(), draining, aborting };
+        let workers = Workers { all, served, next: Arc::default(), neighbours, draining, aborting };
         let upkeep = Upkeep::start(database.store.clone(), upkeep_settings(config));
         let config = Arc::new(config.clone());
         let front = Self { database, config, handlers, metrics: Metrics::default(), upkeep, workers, keepers };
@@ -201,30 +208,39 @@ impl Workers {
         self.draining.clone()
     }
 
-    /// There is work: the workers are told in turns. One that has no room or does not serve it tells all hosts.
-    pub(super) fn wake_one(&self, work: Work) {
-        if let Some(worker) = self.next() {
-            worker.wake.wake(work);
+    /// There is work. Of what they serve the workers are told in turns, and one that has no room tells all hosts; of all else
+    /// those are told at once, and so the workers.
+    pub(super) fn work_is_there(&self, work: Work) {
+        self.work_is_there_for(self.next(), work);
+    }
+
+    fn work_is_there_for(&self, worker: Option<&Worker>, work: Work) {
+        match worker {
+            Some(worker) if work.is_only_of(|namespace| self.serve(namespace)) => worker.wake.wake(work),
+            _ => self.neighbours.tell(),
         }
     }
 
     /// Creates tasks in one commit, and claims for the worker whose turn it is what that has room for.
     pub(super) async fn create(&self, store: &Store, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
-        let Some(worker) = self.next() else { return store.create_tasks(tasks).await };
-        let is_served =
-            NewTask::common_namespace(tasks).is_some_and(|of_all| self.served.iter().any(|name| name == of_all));
-        let handed_over = match is_served && !self.draining.is_cancelled() {
-            true => worker.handover.create(store, tasks).await,
-            false => None,
+        let worker = self.next();
+        let is_served = NewTask::common_namespace(tasks).is_some_and(|namespace| self.serve(namespace));
+        let handed_over = match worker.filter(|_| is_served && !self.draining.is_cancelled()) {
+            Some(worker) => worker.handover.create(store, tasks).await,
+            None => None,
         };
         let report = match handed_over {
             Some(created) => created?,
             None => store.create_tasks(tasks).await?,
         };
         if report.enqueued > 0 {
-            worker.wake.wake(Work::of(tasks.iter().map(|task| task.namespace.as_str())));
+            self.work_is_there_for(worker, Work::of(tasks.iter().map(|task| task.namespace.as_str())));
         }
         Ok(report)
+    }
+
+    fn serve(&self, namespace: &str) -> bool {
+        self.served.iter().any(|name| name == namespace)
     }
 
     fn next(&self) -> Option<&Worker> {

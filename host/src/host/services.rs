@@ -226,7 +226,7 @@ impl Services {
     pub async fn work_is_there(&self, work: Work) {
         match self.running.as_ref().map(|running| &running.source) {
             Some(Source::Here { observer, .. }) => observer.work_is_there(work),
-            Some(Source::Workers(workers)) => workers.wake_one(work),
+            Some(Source::Workers(workers)) => workers.work_is_there(work),
             None => tell_hosts(&self.store).await,
         }
     }

@@ -70,6 +70,22 @@ impl Store {
         let mut tasks = column(&completions, |done| done.lease.task_uuid);
         tasks.dedup();
         let have_events = completions.iter().any(|done| done.events.is_some());
+        let done = match tasks[..] {
+            [task] if !have_events => self.complete_planned_task(task, &completions).await,
+            _ => self.complete_planned_tasks(&tasks, completions, have_events).await,
+        };
+        match done {
+            Err(error) if error.is_about_data() => Ok(false),
+            done => done,
+        }
+    }
+
+    async fn complete_planned_tasks(
+        &self,
+        tasks: &[Uuid],
+        mut completions: Vec<&Completion>,
+        have_events: bool,
+    ) -> Result<bool, StoreError> {
         let rows = column(&completions, |done| CompletionRow::from(*done));
         completions.sort_by_key(|done| &done.lease.namespace);
         let queues = Queues::of(completions.iter().map(|done| done.lease.namespace.as_str()));
@@ -89,16 +105,29 @@ impl Store {
             .bind(messages)
             .bind(namespaces)
             .fetch_one(line.as_mut())
-            .await
-            .map_err(StoreError::from);
-        match done {
-            Ok(done) => {
-                line.keep();
-                Ok(done)
-            }
-            Err(error) if error.is_about_data() => Ok(false),
-            Err(error) => Err(error),
-        }
+            .await?;
+        line.keep();
+        Ok(done)
+    }
+
+    /// The same for the completions of one task, in the order of its steps, without a function: it takes the server longer to begin
+    /// with the statements of `tasker.complete_planned` than to write the rows (callgrind, PostgreSQL 18: 0.60 million instructions
+    /// for 0.75 where there is one step).
+    async fn complete_planned_task(&self, task: Uuid, completions: &[&Completion]) -> Result<bool, StoreError> {
+        let Some(first) = completions.first() else { return Ok(false) };
+        let namespace = &*first.lease.namespace;
+        let spent: Vec<_> = completions.iter().filter_map(|done| done.lease.message_id.get()).collect();
+        let rows = column(completions, |done| CompletionRow::from(*done));
+        let mut line = self.line().await?;
+        let done = sqlx::query(AssertSqlSafe(completion_of_task(namespace, completions.len() > 1)))
+            .bind(task)
+            .bind(rows)
+            .bind(spent)
+            .bind(namespace)
+            .fetch_optional(line.as_mut())
+            .await?;
+        line.keep();
+        Ok(done.is_some())
     }
 
     /// Writes the steps of those of these tasks that are planned, of which `host` has begun with the first.
@@ -119,4 +148,62 @@ impl Store {
             None => Ok(()),
         }
     }
+}
+
+/// The statement that completes one planned task, of one step or of `several`, as `tasker.complete_planned` does. A completion that
+/// is not of its step makes the row's key null, which the table refuses.
+fn completion_of_task(namespace: &str, several: bool) -> String {
+    let (open, edges) = if several {
+        let open = "and not exists (
+            select from tasker.namespaces where name = $4 and (paused_at is not null or max_concurrent is not null)
+        )";
+        let edges = "written_edges as (
+            insert into tasker.edges (parent_uuid, child_uuid)
+            select (it).parent_uuid, (it).child_uuid from (select unnest(planned_edges) as it from task) each
+        ),";
+        (open, edges)
+    } else {
+        // It has to be named for the server to know its type.
+        ("and $4::text is not null", "")
+    };
+    format!(
+        "with task as materialized (
+            select task_uuid, planned_by, planned_steps, planned_edges from tasker.tasks
+            where task_uuid = $1 and cardinality(planned_steps) = cardinality($2) {open}
+            for update
+        ), given as materialized (
+            select unnest(planned_steps) as step, unnest($2) as it from task
+        ), done as (
+            update tasker.tasks
+            set state = 'complete', sinks_left = 0, updated_at = now(), completed_at = now(), planned_steps = null,
+                planned_edges = null
+            where task_uuid = (select task_uuid from task)
+        ), {edges} measured as (
+            insert into tasker.attempts (
+                step_uuid, claim, attempt, host_calls, fuel, peak_memory_bytes, instantiate_us, guest_us, total_us,
+                started_at, finished_at, outcome, error_type, host, error, log
+            )
+            select (it).step_uuid, 1, 1, (it).host_calls, (it).fuel, (it).peak_memory_bytes, (it).instantiate_us,
+                (it).guest_us, (it).total_us, (it).started_at, (it).finished_at, (it).outcome, (it).error_type, (it).host,
+                (it).error::json, (it).log::json
+            from given
+        ), ended as (
+            insert into tasker.steps (
+                step_uuid, task_uuid, created_at, updated_at, claimed_at, state, pending_parents, attempts, max_attempts,
+                claims, is_sink, guarded, retryable, name, claimed_by, inputs, result, metadata
+            )
+            select case when (step).step_uuid = (it).step_uuid then (it).step_uuid end, (step).task_uuid,
+                (step).created_at, now(), (it).started_at, 'complete', 0, 1, (step).max_attempts, 1, (step).is_sink,
+                (step).guarded, (step).retryable, (step).name, (it).host, (step).inputs::json, (it).result::json,
+                (it).metadata::json
+            from given
+        ), logged as (
+            insert into tasker.transitions (task_uuid, whole, at, from_state, to_state)
+            select task_uuid, true, now(), case when planned_by is null then 'steps_in_process' else 'pending' end,
+                'complete'
+            from task
+        ), {}
+        select from task",
+        Queues::delete_for_task(namespace, 3)
+    )
 }

@@ -67,6 +67,21 @@ impl<'a> Queues<'a> {
         )
     }
 
+    /// Sends messages for the one row of `task`, as the statement itself, and answers `msg_id` and `step_uuid` of each. `messages`
+    /// is the place of their parameter; that of `lease` says for how many seconds they are hidden, as if they had been read.
+    pub(super) fn send_for_task(namespace: &str, messages: usize, lease: Option<usize>) -> String {
+        let (read_ct, hidden) = match lease {
+            Some(lease) => (1, format!("make_interval(secs => ${lease})")),
+            None => (0, "interval '0'".to_owned()),
+        };
+        format!(
+            "insert into {} (read_ct, vt, message)
+            select {read_ct}, clock_timestamp() + {hidden}, unnest(${messages}) from task
+            returning msg_id, (message ->> 'step_uuid')::uuid as step_uuid",
+            table(namespace)
+        )
+    }
+
     /// Does with messages what `done` says in `spent` and `ready`, where nothing was taken, as `followed`.
     pub(super) fn follow_completions(&self) -> String {
         match self {
@@ -84,6 +99,16 @@ impl<'a> Queues<'a> {
                 )"
             ),
         }
+    }
+
+    /// Deletes the messages of the parameter at the place `messages`, as `followed`, where there is a row of `task`.
+    pub(super) fn delete_for_task(namespace: &str, messages: usize) -> String {
+        format!(
+            "followed as (
+                delete from {} where msg_id = any ((select ${messages}::bigint[] from task)::bigint[])
+            )",
+            table(namespace)
+        )
     }
 
     /// Deletes messages if `done` says so, as `followed`. These are places of parameters: of the `messages`, and of their

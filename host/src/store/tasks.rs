@@ -4,15 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::claim::Which;
-use super::columns::composite;
 use super::error::is_about_unknown_queue;
+use super::new_rows::Rows;
 use super::queues::Queues;
 use super::{Store, StoreError};
 
@@ -29,7 +27,7 @@ pub enum TemplateChoice {
 }
 
 impl TemplateChoice {
-    fn name(self) -> Option<&'static str> {
+    pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Self::Any => None,
             Self::OfVersion => Some("version"),
@@ -156,171 +154,6 @@ pub struct EagerClaim {
     pub lease: Duration,
 }
 
-/// A [`NewTask`] as the database takes it.
-#[derive(sqlx::Encode)]
-struct TaskRow<'a> {
-    task_uuid: Uuid,
-    template_uuid: Uuid,
-    choice: Option<&'static str>,
-    correlation_id: Uuid,
-    parent_correlation_id: Option<Uuid>,
-    sinks: i32,
-    priority: i32,
-    grows: bool,
-    identity: Option<&'a [u8]>,
-    namespace: &'a str,
-    name: &'a str,
-    version: &'a str,
-    initiator: &'a str,
-    source_system: &'a str,
-    reason: &'a str,
-    created_at: DateTime<Utc>,
-    tags: Box<str>,
-    context: &'a str,
-    planned_steps: Option<Vec<StepRow<'a>>>,
-    planned_edges: Option<Vec<EdgeRow>>,
-}
-
-composite!(TaskRow<'a>, "tasker.new_task");
-
-/// A [`NewStep`] as the database takes it.
-#[derive(sqlx::Encode)]
-struct StepRow<'a> {
-    step_uuid: Uuid,
-    task_uuid: Uuid,
-    parents: i32,
-    max_attempts: i32,
-    is_sink: bool,
-    guarded: bool,
-    retryable: bool,
-    room: bool,
-    created_at: DateTime<Utc>,
-    name: &'a str,
-    inputs: &'a str,
-}
-
-composite!(StepRow<'a>, "tasker.new_step");
-
-/// That a step waits for another, as the database takes it.
-#[derive(sqlx::Encode)]
-struct EdgeRow {
-    parent_uuid: Uuid,
-    child_uuid: Uuid,
-}
-
-composite!(EdgeRow, "tasker.new_edge");
-
-/// The message of a step, as `tasker.step_message` makes it.
-#[derive(Serialize)]
-struct StepMessage {
-    task_uuid: Uuid,
-    step_uuid: Uuid,
-    correlation_id: Uuid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<i32>,
-}
-
-/// Tasks with all their steps and edges, and the messages of the steps that may run.
-#[derive(Default)]
-struct Rows<'a> {
-    tasks: Vec<TaskRow<'a>>,
-    steps: Vec<StepRow<'a>>,
-    edges: Vec<EdgeRow>,
-    messages: Vec<(&'a str, Json<StepMessage>)>,
-}
-
-impl StepMessage {
-    fn of(task: &NewTask, step: &NewStep) -> Self {
-        let NewTask { task_uuid, correlation_id, priority, .. } = *task;
-        Self { task_uuid, step_uuid: step.step_uuid, correlation_id, priority: Some(priority).filter(|at| *at != 0) }
-    }
-}
-
-impl<'a> Rows<'a> {
-    fn of(tasks: &'a [NewTask]) -> Self {
-        Self::claimed(tasks, None)
-    }
-
-    /// Those of tasks of which first steps are claimed as they are created.
-    fn claimed(tasks: &'a [NewTask], claim: Option<&EagerClaim>) -> Self {
-        let mut rows = Self::default();
-        tasks.iter().for_each(|task| rows.add(task, claim));
-        // Two senders meet the queues in one order.
-        rows.messages.sort_by_key(|(namespace, _)| *namespace);
-        rows
-    }
-
-    fn add(&mut self, task: &'a NewTask, claim: Option<&EagerClaim>) {
-        let is_claimed = |step: &NewStep| claim.is_some_and(|claim| claim.steps.contains(&step.step_uuid));
-        let is_planned = if task.steps.iter().any(is_claimed) {
-            claim.is_some_and(|claim| claim.planned.contains(&task.task_uuid))
-        } else {
-            task.may_wait_planned()
-        };
-        let (mut rows, mut edges) = (Vec::with_capacity(task.steps.len()), Vec::new());
-        for step in &task.steps {
-            rows.push(StepRow {
-                step_uuid: step.step_uuid,
-                task_uuid: task.task_uuid,
-                parents: 0,
-                max_attempts: step.max_attempts,
-                is_sink: true,
-                guarded: true,
-                retryable: step.retryable,
-                room: step.parents.is_empty() && is_claimed(step),
-                created_at: task.created_at,
-                name: &step.name,
-                inputs: step.inputs.get(),
-            });
-        }
-        let waits_for_none = task.steps.iter().filter(|step| step.parents.is_empty());
-        self.messages.extend(waits_for_none.map(|step| (&*task.namespace, Json(StepMessage::of(task, step)))));
-        for (child, step) in task.steps.iter().enumerate() {
-            for parent in step.awaited() {
-                rows[child].parents += 1;
-                rows[parent].is_sink = false;
-                rows[parent].guarded = task.grows;
-                edges.push(EdgeRow { parent_uuid: rows[parent].step_uuid, child_uuid: step.step_uuid });
-            }
-        }
-        let sinks = rows.iter().filter(|step| step.is_sink).count() as i32;
-        let (planned_steps, planned_edges) = if is_planned {
-            (Some(rows), Some(edges).filter(|edges| !edges.is_empty()))
-        } else {
-            self.steps.append(&mut rows);
-            self.edges.append(&mut edges);
-            (None, None)
-        };
-        self.tasks.push(TaskRow {
-            task_uuid: task.task_uuid,
-            template_uuid: task.template_uuid,
-            choice: task.choice.name(),
-            correlation_id: task.correlation_id,
-            parent_correlation_id: task.parent_correlation_id,
-            sinks,
-            priority: task.priority,
-            grows: task.grows,
-            identity: task.identity.as_ref().map(<[u8; 32]>::as_slice),
-            namespace: &task.namespace,
-            name: &task.name,
-            version: &task.version,
-            initiator: &task.initiator,
-            source_system: &task.source_system,
-            reason: &task.reason,
-            created_at: task.created_at,
-            tags: task.tags_json().into(),
-            context: task.context.get(),
-            planned_steps,
-            planned_edges,
-        });
-    }
-
-    /// The steps that do not stand in their tasks' rows; none where all do.
-    fn unplanned(tasks: &[TaskRow<'_>], steps: Vec<StepRow<'a>>) -> Option<Vec<StepRow<'a>>> {
-        tasks.iter().any(|task| task.planned_steps.is_none()).then_some(steps)
-    }
-}
-
 impl Store {
     /// Creates tasks and queues the steps that wait for nothing, in one commit. A task whose identity another one has is
     /// left out. A task without steps is complete at once.
@@ -332,6 +165,12 @@ impl Store {
     /// # Panics
     /// A step names a parent that its task does not have.
     pub async fn create_tasks(&self, tasks: &[NewTask]) -> Result<CreationReport, StoreError> {
+        if let [task] = tasks
+            && task.may_wait_planned()
+            && self.create_planned(task, None).await?.is_some()
+        {
+            return Ok(CreationReport { enqueued: 1, duplicates: vec![None] });
+        }
         let queues = Queues::of(tasks.iter().map(|task| task.namespace.as_str()));
         let statement = format!(
             "with created as materialized (
@@ -366,6 +205,12 @@ impl Store {
         let Some(namespace) = NewTask::common_namespace(tasks) else {
             return Ok((self.create_tasks(tasks).await?, HashMap::new()));
         };
+        if let [task] = tasks
+            && claim.planned.contains(&task.task_uuid)
+            && let Some(claimed) = self.create_planned(task, Some(claim)).await?
+        {
+            return Ok((CreationReport { enqueued: 0, duplicates: vec![None] }, claimed));
+        }
         let statement = format!(
             "with created as materialized (
                 select * from tasker.create_tasks($1, $2, $3, $4, $5, $6, $7)
@@ -416,7 +261,7 @@ impl Created {
 }
 
 /// Why nothing was created.
-fn refusal(error: sqlx::Error) -> StoreError {
+pub(super) fn refusal(error: sqlx::Error) -> StoreError {
     match is_about_unknown_queue(&error) {
         true => StoreError::UnknownTemplate { reason: format!("no template of a task's namespace is known: {error}") },
         false => error.into(),

@@ -354,6 +354,10 @@ async fn ends_that_are_not_those_of_all_steps_are_refused_whole() {
     let (task, mut steps) = created(&bench, ROW).await;
     steps[2].lease.step_uuid = Uuid::now_v7();
     let error = bench.store.complete_planned(&ends(&steps)).await.unwrap_err();
+    assert!(error.to_string().contains("step_uuid"), "{error}");
+    let (_, others) = created(&bench, ROW).await;
+    steps.extend(others);
+    let error = bench.store.complete_planned(&ends(&steps)).await.unwrap_err();
     assert!(error.to_string().contains("not those of all steps"), "{error}");
     assert_eq!((written(&bench).await, task_state(&bench, &task).await), (0, TaskState::StepsInProcess));
 }

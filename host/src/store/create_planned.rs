@@ -18,15 +18,15 @@ impl Store {
     /// Creates a task whose steps are written later, and has it claimed or its only first step wait in its queue. Answers the
     /// messages of its first steps.
     ///
-    /// None where it was not created: it has another one's identity, its template is not the chosen one any more, or its namespace
-    /// is not open to the claim. [`Store::create_tasks`] says then what is the matter.
+    /// None where it was not created: its steps are not to be written later after all, it has another one's identity, its template
+    /// is not the chosen one any more, or its namespace is not open to the claim. The function says then what is the matter.
     pub(super) async fn create_planned(
         &self,
         task: &NewTask,
         claim: Option<&EagerClaim>,
     ) -> Result<Option<HashMap<Uuid, i64>>, StoreError> {
         let Rows { tasks, messages, .. } = Rows::claimed(std::slice::from_ref(task), claim);
-        let [row] = &tasks[..] else { return Ok(None) };
+        let Some(row) = tasks.first().filter(|row| row.planned_steps.is_some()) else { return Ok(None) };
         let first_step = messages.first().map(|(_, message)| message.step_uuid);
         let messages: Vec<_> = messages.into_iter().map(|(_, message)| message).collect();
         let statement = sqlx::query_as(AssertSqlSafe(statement(row.namespace, claim.is_some())))

@@ -4,12 +4,18 @@
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
+use bytes::Bytes;
 use futures::future::try_join_all;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use tasker_wasm_host::store::TemplateRow;
-use tasker_wasm_tests::{ApiClient, HostProcess, Settings, TestDatabase, one_step};
+use tasker_wasm_tests::{HostProcess, Settings, TestDatabase, one_step};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use super::latency::{durable_commit, durable_table};
@@ -34,7 +40,8 @@ pub async fn measure() -> anyhow::Result<Section> {
     let template = one_step(&database.store, "elsewhere", "nobody.serves_this").await?;
     let processes = format!("[worker]\nprocesses = {}\n", available_parallelism()?);
     let host = HostProcess::start(&database, Settings { packages: &["linear"], config: &processes }).await;
-    let clients: Vec<ApiClient> = (0..CLIENTS).map(|_| host.api().fresh()).collect();
+    let api = host.api();
+    let mut clients = try_join_all((0..CLIENTS).map(|_| Client::connect(api.address()))).await?;
     let mut connections = try_join_all((0..CLIENTS).map(|_| PgConnection::connect(&database.url))).await?;
     durable_table(&mut connections[0]).await?;
 
@@ -43,14 +50,14 @@ pub async fn measure() -> anyhow::Result<Section> {
         if turn == WARM_UP {
             (request, commit) = Default::default();
         }
-        request.time(create(&clients[0], &template)).await?;
+        request.time(clients[0].create(&template)).await?;
         commit.time(durable_commit(&mut connections[0])).await?;
     }
 
-    creates(&clients, &template).await?;
+    creates(&mut clients, &template).await?;
     let (mut requests, mut commits) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        requests.push(creates(&clients, &template).await?);
+        requests.push(creates(&mut clients, &template).await?);
         commits.push(durable_commits(&mut connections).await?);
     }
     let created: i64 = sqlx::query_scalar("select count(*) from tasker.tasks where state = 'steps_in_process'")
@@ -79,29 +86,56 @@ pub async fn measure() -> anyhow::Result<Section> {
     Ok(section)
 }
 
-/// Creates a task that is none of those before it.
-async fn create(client: &ApiClient, template: &TemplateRow) -> anyhow::Result<()> {
-    let body = json!({
-        "name": template.name, "namespace": template.namespace, "version": template.version,
-        "context": {"even_number": 6}, "initiator": "bench", "source_system": "bench", "reason": "to be timed",
-        "idempotency_key": Uuid::now_v7(),
-    });
-    let answer = client.post("/v1/tasks", &body).await;
-    ensure!(answer.status.is_success(), "a task was not created: {answer:?}");
-    Ok(())
+/// A connection to the API that is driven by who waits for its answer, as the connections to the database are. One that a
+/// task of its own drives wakes another thread for each request, and for each answer.
+struct Client {
+    requests: SendRequest<Full<Bytes>>,
+    connection: http1::Connection<TokioIo<TcpStream>, Full<Bytes>>,
+}
+
+impl Client {
+    async fn connect(address: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { requests, connection })
+    }
+
+    /// Creates a task that is none of those before it.
+    async fn create(&mut self, template: &TemplateRow) -> anyhow::Result<()> {
+        let body = json!({
+            "name": template.name, "namespace": template.namespace, "version": template.version,
+            "context": {"even_number": 6}, "initiator": "bench", "source_system": "bench", "reason": "to be timed",
+            "idempotency_key": Uuid::now_v7(),
+        });
+        let request = Request::post("/v1/tasks").header("host", "localhost").header("content-type", "application/json");
+        let request = request.body(Full::from(body.to_string()))?;
+        let answered = async {
+            let answer = self.requests.send_request(request).await?;
+            let status = answer.status();
+            anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
+        };
+        let (status, body) = tokio::select! {
+            answered = answered => answered?,
+            ended = &mut self.connection => bail!("the host ended the connection before it answered: {ended:?}"),
+        };
+        ensure!(status.is_success(), "a task was not created: {status}: {}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
 }
 
 /// Tasks that all clients create in a second.
-async fn creates(clients: &[ApiClient], template: &TemplateRow) -> anyhow::Result<f64> {
+async fn creates(clients: &mut [Client], template: &TemplateRow) -> anyhow::Result<f64> {
+    let count = clients.len() * REQUESTS;
     let start = Instant::now();
-    try_join_all(clients.iter().map(async |client| {
+    try_join_all(clients.iter_mut().map(async |client| {
         for _ in 0..REQUESTS {
-            create(client, template).await?;
+            client.create(template).await?;
         }
         anyhow::Ok(())
     }))
     .await?;
-    Ok((clients.len() * REQUESTS) as f64 / start.elapsed().as_secs_f64())
+    Ok(count as f64 / start.elapsed().as_secs_f64())
 }
 
 /// Commits of one row that all connections make in a second.

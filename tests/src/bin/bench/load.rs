@@ -5,7 +5,12 @@
 //! A host manages more when tasks are created many at a time; what a task takes at half of that rate is told without a
 //! target. At half of what a host manages in full batches its batches are small, and server and host work two or three times
 //! as much for each task: the processors are busy for four fifths of the time, not for half of it. That is why a task takes
-//! longer than twice its time then. What it takes where they are busy for half of it is told beside that.
+//! longer than twice its time then. What it takes where they are busy for half of it is told beside that, and has the same
+//! target.
+//!
+//! Of the processors' time in these streams the server takes 42 %, guests a third, the host a quarter (perf). A host whose
+//! threads never interrupt others as they wake up (SCHED_BATCH) completes a sixth more tasks that are created one by one, and
+//! takes as long for each at the same rate; beside neighbours the p99 is up to 1.8 times as long. So that is left to the system.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +54,9 @@ struct Way {
 
 const WAYS: [Way; 2] =
     [Way { name: "one by one", together: 1, calls: 16 }, Way { name: "100 at a time", together: 100, calls: 1 }];
+
+/// The stream whose rate is told without a target.
+const MANY_AT_A_TIME: usize = 1;
 
 /// Times tasks on an idle host and in each stream, in turns.
 pub async fn measure() -> anyhow::Result<Section> {
@@ -97,7 +105,7 @@ pub async fn measure() -> anyhow::Result<Section> {
         for (percent, most) in [(50, 2.0), (99, 5.0)] {
             let row = Row::new(format!("  created to complete, p{percent}"), stream.samples.percentile(percent))
                 .beside("on an idle host", idle.percentile(percent));
-            section.push(if place == 0 { row.ratio_at_most(most) } else { row });
+            section.push(if place == MANY_AT_A_TIME { row } else { row.ratio_at_most(most) });
         }
     }
     Ok(section)

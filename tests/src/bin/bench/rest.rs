@@ -1,5 +1,12 @@
 //! What it costs to create a task through the API of a host that runs as a process, beside the least that it must do:
 //! one durable commit. The tasks are of a namespace that the host has no component for, so none of them runs meanwhile.
+//!
+//! Where the time goes (perf, of 558 us; most of a commit of one row is the log, too): 24 us until the host reads the request,
+//! 70 until it sends its statement, 16 until the server has that, 129 until it writes its log, 197 until the log is on disk, 33
+//! until the host reads the answer, 40 until it answers, and 30 until the client has that. So it takes the time of a commit
+//! twice: the statement writes a row of 22 columns and two more, with their keys, and there are two processes to wake up instead
+//! of one. Of what the host computes nothing takes more than 3 %, but for its wake-ups: where a request comes alone, the code
+//! for it comes from memory and not from the processor's caches.
 
 use std::thread::available_parallelism;
 use std::time::Instant;

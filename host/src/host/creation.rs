@@ -1,6 +1,9 @@
 //! Creates the tasks of many requests in one durable commit, in the way the completion channel commits results: the first
 //! request in an empty channel does not wait for company, and those that arrive while it is committed leave together in
 //! the next commit. One connection does all of it, whose server process has what it needs in its caches.
+//!
+//! Who comes while others do is not made to wait for more of them, either: at half of what a host manages, two milliseconds of
+//! that kept the processors busy for 69 % of the time instead of 80, and a task took 5.3 ms instead of 3.6 (p50).
 
 use std::sync::Arc;
 

@@ -40,6 +40,7 @@ mod processors;
 mod records;
 mod residency;
 mod source_maps;
+mod telling;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turns;

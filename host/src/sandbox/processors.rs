@@ -11,6 +11,8 @@
 //! A guest computes until it yields its slice or waits for something, and [`Turns`] says who is next. Timers and sockets
 //! stay with the runtime that started the call: it is never busy with guests, so deadlines are punctual.
 //!
+//! That a call has ended is told at once, or with others of its tenant ([`Telling`]).
+//!
 //! A slice is 0.2 ms, but an instruction that fills much memory can't be interrupted, so that some take 100 times as long.
 //! A slice that overruns leaves its place to the next tenant; its own waits for it.
 //!
@@ -29,6 +31,7 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::failure::HostFailure;
+use super::telling::{Telling, told};
 use super::turns::{Place, Turns};
 
 /// An attempt that has begun goes before those that have not for so many slices, 1 to 2 ms, in which most are done. If all
@@ -115,7 +118,7 @@ impl Processors {
             }
             None => job.schedule(),
         }
-        task.fallible().await.ok_or(HostFailure::Cancelled)
+        told(task.fallible()).await.ok_or(HostFailure::Cancelled)
     }
 }
 
@@ -129,12 +132,20 @@ impl Drop for Processors {
 impl Shared {
     /// A thread's life.
     fn process(&self) {
+        let mut telling = Telling::on_this_thread();
         let mut state = self.lock();
         loop {
             let now = Instant::now();
             if let Some((job, slice)) = state.begin_next(self.places, now) {
                 drop(state);
+                telling.before(&slice.tenant, now);
                 self.compute(job, slice);
+                state = self.lock();
+                continue;
+            }
+            if telling.keeps_some() {
+                drop(state);
+                telling.all();
                 state = self.lock();
                 continue;
             }
@@ -226,6 +237,7 @@ mod tests {
     use std::task::Poll;
 
     use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
@@ -240,23 +252,35 @@ mod tests {
         let here = thread::current().name().unwrap().to_owned();
         assert_eq!(thread_name(&processors, "quiet").await, here);
 
-        let (started, running) = oneshot::channel();
-        let endless = tokio::spawn({
-            let processors = Arc::clone(&processors);
-            async move {
-                let spin = async {
-                    started.send(()).unwrap();
-                    loop {
-                        yield_slice().await;
-                    }
-                };
-                processors.run::<()>(&"endless".into(), spin).await
-            }
-        });
-        running.await.unwrap();
+        let endless = spinning(&processors).await;
         let name = thread_name(&processors, "quiet").await;
         assert!(name.starts_with("guests-"), "{name}");
         endless.abort();
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_call_is_told_while_others_of_its_tenant_compute() {
+        let processors = Arc::new(Processors::start(1).unwrap());
+        let endless = spinning(&processors).await;
+        thread_name(&processors, "endless").await;
+        endless.abort();
+    }
+
+    /// A call of `endless` that computes until nobody waits for it.
+    async fn spinning(processors: &Arc<Processors>) -> JoinHandle<Result<(), HostFailure>> {
+        let (started, running) = oneshot::channel();
+        let processors = Arc::clone(processors);
+        let endless = tokio::spawn(async move {
+            let spin = async {
+                started.send(()).unwrap();
+                loop {
+                    yield_slice().await;
+                }
+            };
+            processors.run(&"endless".into(), spin).await
+        });
+        running.await.unwrap();
+        endless
     }
 
     /// As a guest does when its slice is used up.

@@ -105,10 +105,12 @@ impl Store {
 
     /// Closes every connection, after the calls under way are done.
     pub async fn close(&self) {
+        // From now on the pool does not ask what comes back whether it is well: the server may be stopping, too.
+        let closed = self.pool.close();
         if let Some(kept) = &self.kept {
             kept.give_back().await;
         }
-        self.pool.close().await;
+        closed.await;
     }
 }
 

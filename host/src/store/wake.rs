@@ -6,7 +6,7 @@
 //! commit that notifies holds a lock of the whole server until it is on disk, which takes group commit away from
 //! everybody (32 clients: 3,148 sends a second without, 263 with). Callers send one for many commits.
 
-use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgNotification, PgPool, PgPoolOptions};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -18,6 +18,7 @@ const CANCEL: &str = "tasker_cancel";
 /// Hears what other hosts and operators tell. Has a connection of its own.
 #[derive(Debug)]
 pub struct WakeListener {
+    own: PgPool,
     listener: PgListener,
 }
 
@@ -37,9 +38,10 @@ impl Store {
     /// The connection cannot be opened.
     pub async fn wake_listener(&self) -> Result<WakeListener, StoreError> {
         let own = PgPoolOptions::new().max_connections(1).connect_with(self.options.clone()).await?;
-        let mut listener = PgListener::connect_with(&own).await?;
-        listener.listen_all([WORK, CANCEL]).await?;
-        Ok(WakeListener { listener })
+        let listener = PgListener::connect_with(&own).await?;
+        let mut listening = WakeListener { own, listener };
+        listening.listener.listen_all([WORK, CANCEL]).await?;
+        Ok(listening)
     }
 
     /// Tells every host that there may be work, in a transaction that does not wait for the disk.
@@ -72,6 +74,14 @@ impl WakeListener {
             heard.add(&notification);
         }
         Ok(heard)
+    }
+}
+
+/// An open pool asks a connection that comes back whether it is well, and warns of one that is not: the server may be
+/// stopping, too.
+impl Drop for WakeListener {
+    fn drop(&mut self) {
+        drop(self.own.close());
     }
 }
 

@@ -1,5 +1,6 @@
 //! A database for a test, and short ways to write workflows.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{SubsecRound as _, Utc};
@@ -10,6 +11,8 @@ use tasker_wasm_host::store::{
     AttemptRecord, ClaimRequest, ClaimedStep, Completion, CompletionReport, Lease, NewStep, NewTask, NewTemplate,
     StepState, Store, TemplateChoice, Usage, Verdict,
 };
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter as _;
 use uuid::Uuid;
 
 pub const NAMESPACE: &str = "bakery";
@@ -181,6 +184,15 @@ impl Bench {
         self.number("select count(*) from pgmq.q_worker_bakery_queue").await
     }
 
+    /// Ends the connections whose last statement is like this one; returns when they are gone.
+    pub async fn end_connections(&self, statement: &str) {
+        let ended = sqlx::query_scalar::<_, bool>(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+            where datname = current_database() and query like $1 and pid <> pg_backend_pid()",
+        );
+        assert_eq!(ended.bind(statement).fetch_all(&self.pool).await.unwrap(), [true]);
+    }
+
     pub async fn number(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
     }
@@ -200,6 +212,24 @@ impl Bench {
         .fetch_all(&self.pool)
         .await
         .unwrap()
+    }
+}
+
+/// What this thread logs, from now on.
+pub struct Logged {
+    text: &'static Mutex<Vec<u8>>,
+    _here: DefaultGuard,
+}
+
+impl Logged {
+    pub fn here() -> Self {
+        let text: &Mutex<Vec<u8>> = Box::leak(Box::default());
+        let subscriber = tracing_subscriber::fmt().with_writer(move || text.make_writer()).with_ansi(false).finish();
+        Self { text, _here: tracing::subscriber::set_default(subscriber) }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.text.lock().unwrap().clone()).unwrap()
     }
 }
 
